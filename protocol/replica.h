@@ -1,0 +1,74 @@
+/* What the reconciliation engine may ask of whoever keeps the logs: a read-only table of functions. Served by store/replica.c and, in tests, by RAM.
+ * Every answer is by the views as they stand; nothing here changes anything. Bytes handed out live until the next call of the same function.
+ * No function is called from within a callback. */
+#ifndef PROTOCOL_REPLICA_H
+#define PROTOCOL_REPLICA_H
+
+#include "protocol/changeset.h"
+#include "protocol/message.h"
+
+struct log_head { struct log_id log; uint64_t seq; struct short_hash hash; };
+
+/* A callback returns false to stop the walk early. */
+typedef bool (*log_head_fn)(void *arg, const struct log_head *head);
+typedef bool (*gap_fn)(void *arg, uint64_t from, uint64_t to);
+typedef bool (*receipt_fn)(void *arg, const struct receipt *receipt, const struct signed_receipt *bytes);
+
+struct replica_ops {
+    /* A number that rises with every durable change: entries, bodies, receipts, verdicts. Equal: nothing has changed. */
+    uint64_t (*version)(void *ctx);
+    /* A number that rises when entitlement may have changed (structure, admissions). */
+    uint64_t (*views_version)(void *ctx);
+
+    /* Each log held here (head seq >= 1) that both this node's unit and peer's unit may hold, of which an entry or a body came after version `since` (0: all):
+     * the recovery log first, then by seniority of the author, directive before report. */
+    enum status (*each_shared_log)(void *ctx, const struct unit_id *peer, uint64_t since, log_head_fn fn, void *arg);
+    enum status (*head)(void *ctx, const struct log_id *log, struct log_head *out); /* NOT_FOUND: none held */
+    bool (*may_hold_log)(void *ctx, const struct unit_id *unit, const struct log_id *log);
+    bool (*may_hold_body)(void *ctx, const struct unit_id *unit, const struct header *header);
+
+    /* One entry; body and salt empty where not held. NOT_FOUND. */
+    enum status (*entry)(void *ctx, const struct log_id *log, uint64_t seq, struct entry *out);
+    /* Ranges of seqs whose bodies this node is entitled to and does not hold (whole), ascending. */
+    enum status (*each_gap)(void *ctx, const struct log_id *log, gap_fn fn, void *arg);
+    /* Bytes held of a body begun in parts, from its start; 0: none. held (may be NULL) receives the bytes. */
+    uint32_t (*partial)(void *ctx, const struct log_id *log, uint64_t seq, struct bytes *held);
+
+    /* The signing key and unit of a node whose admission (or founding) is held and stands. AUTHOR_UNKNOWN otherwise. */
+    enum status (*node)(void *ctx, const struct node_id *node, uint8_t signing_key[32], struct unit_id *unit);
+
+    /* Receipts about one log that a node of `peer` may hold too (section 8), by holder. */
+    enum status (*each_receipt)(void *ctx, const struct unit_id *peer, const struct log_id *log, receipt_fn fn, void *arg);
+    /* Receipts changed after version `since` that peer may hold, any log. */
+    enum status (*each_receipt_since)(void *ctx, const struct unit_id *peer, uint64_t since, receipt_fn fn, void *arg);
+    /* One receipt, and (bytes may be NULL) as it was signed. NOT_FOUND. */
+    enum status (*receipt)(void *ctx, const struct node_id *holder, const struct log_id *log, struct receipt *out, struct signed_receipt *bytes);
+    /* May a node of `unit` hold a receipt by `holder` about `log`? */
+    bool (*may_hold_receipt)(void *ctx, const struct unit_id *unit, const struct node_id *holder, const struct log_id *log);
+};
+
+struct replica {
+    const struct replica_ops *ops;
+    void *ctx;
+    const struct founding *founding; /* outlives every session */
+    struct node_id self;
+    struct unit_id unit;
+};
+
+/* What a session asks its driver to make durable. Entry hashes are computed and signatures, hashes and lengths verified already; bytes borrowed until the step's
+ * outputs are consumed. Order matters: items are persisted in the order given, in one transaction. */
+enum persist_kind { PERSIST_ENTRY = 1, PERSIST_BODY, PERSIST_PART, PERSIST_RECEIPT, PERSIST_FORK };
+struct persist {
+    uint8_t kind;
+    struct log_id log;
+    uint64_t seq;
+    struct hash hash;          /* ENTRY, FORK: the entry's */
+    struct entry entry;        /* ENTRY, FORK: header and signature, salt and body if they came; BODY: salt and body, whole and verified */
+    uint32_t offset;           /* PART: where the part begins, at most what is held: what is held is cut there, the part appended. Never the last part: */
+    struct bytes part, salt;   /* the engine puts the whole together, verifies it and gives a BODY, with which what was begun goes away. Empty part: forget it */
+    struct receipt receipt;    /* RECEIPT, decoded */
+    struct signed_receipt receipt_bytes;
+    bool direct;               /* RECEIPT: the holder is the peer itself (replaces), else relayed (only raises) */
+};
+
+#endif

@@ -1,0 +1,256 @@
+/* Messages of a link, of the enrolment lane, and the token. */
+#include "tests/golden/vectors.h"
+
+static void add(json_t *list, const struct world *world, const char *name, const char *structure, struct buffer *message) {
+    vectors_add(list, world, name, structure, buffer_bytes(message));
+    buffer_clear(message);
+}
+
+static void add_hello(json_t *list, const struct world *world, struct buffer *message) {
+    struct hello hello = {.association = world->founding.association,
+                          .node = world->commune_node,
+                          .unit = world->commune_unit,
+                          .window = WINDOW_BYTES,
+                          .message_max = MESSAGE_BYTES_WANTED,
+                          .missing = 3,
+                          .time = 1735689600};
+    vectors_fill(hello.incarnation, sizeof hello.incarnation, "incarnation");
+    vectors_fill(hello.state.b, sizeof hello.state.b, "state");
+    vectors_must(hello_encode(&hello, message), "hello");
+    add(list, world, "hello", "hello", message);
+    /* [[7, false, ]] */
+    static const uint8_t EXTENSION[] = {0x91, 0x93, 0x07, 0xc2, 0xc4, 0x00};
+    hello.extensions = bytes_of(EXTENSION, sizeof EXTENSION);
+    hello.window = WINDOW_BYTES_LEAST;
+    hello.message_max = MESSAGE_BYTES_MAX;
+    hello.missing = 0;
+    vectors_must(hello_encode(&hello, message), "hello");
+    add(list, world, "hello-extension", "hello", message);
+    vectors_must(state_encode(&hello.state, 70000, message), "state");
+    add(list, world, "state", "state", message);
+}
+
+/* ---- have, its bucket's digest, buckets and state ---- */
+
+static void add_log_state(struct buffer *states, struct buffer *elements, const struct log_state *state) {
+    vectors_must(log_state_encode(state, states), "log state");
+    vectors_must(bucket_element_encode(&state->log, state->seq, &state->hash, state->receipts, state->receipt_count, elements), "element");
+}
+
+static void add_have(json_t *list, const struct world *world, struct buffer *message) {
+    struct buffer states, elements;
+    struct log_state first = {.seq = 5}, second = {.seq = 70000};
+    buffer_init(&states, MESSAGE_BYTES_MAX);
+    buffer_init(&elements, MESSAGE_BYTES_MAX);
+    first.log = vectors_log(&world->commune_node, LOG_REPORT, "commune epoch 1");
+    vectors_fill(first.hash.b, sizeof first.hash.b, "head 5");
+    second.log = vectors_log(&world->commune_node, LOG_DIRECTIVE, "commune epoch 1");
+    vectors_fill(second.hash.b, sizeof second.hash.b, "head 70000");
+    second.gap_count = 3;
+    second.gaps[0] = (struct gap){1, 1};
+    second.gaps[1] = (struct gap){3, 300};
+    second.gaps[2] = (struct gap){69999, 70000};
+    second.partial_count = 2;
+    second.partials[0] = (struct partial){3, 1};
+    second.partials[1] = (struct partial){300, BODY_BYTES_MAX - 1};
+    second.receipt_count = 2;
+    bool root_first = ID_COMPARE(&world->founding.founder, &world->province_node) < 0;
+    second.receipts[0] = (struct held_receipt){root_first ? world->founding.founder : world->province_node, 70000, 69000, 68000};
+    second.receipts[1] = (struct held_receipt){root_first ? world->province_node : world->founding.founder, 80000, 0, 0};
+    add_log_state(&states, &elements, &first);
+    add_log_state(&states, &elements, &second);
+
+    unsigned bucket = bucket_of(&first.log);
+    uint8_t marked[BUCKETS / 8] = {0};
+    struct bucket_digests digests = {0};
+    struct hash digest;
+    marked[bucket / 8] = (uint8_t)(1u << bucket % 8);
+    keys_hash(&digest, "bucket", &world->founding.association, buffer_bytes(&elements), (struct bytes){0});
+    memcpy(digests.b[bucket], digest.b, sizeof digests.b[bucket]);
+    vectors_must(have_encode(marked, buffer_bytes(&states), 2, message), "have");
+    json_t *vector = vectors_add(list, world, "have-gaps-partials-receipts", "have", buffer_bytes(message));
+    json_object_set_new(vector, "bucket", json_integer(bucket));
+    vectors_fact(vector, "bucket_digest", digests.b[bucket], sizeof digests.b[bucket]);
+    buffer_clear(message);
+
+    vectors_must(buckets_encode(&digests, message), "buckets");
+    struct state_digest state;
+    state_of_buckets(&state, &world->founding.association, &digests);
+    vector = vectors_add(list, world, "buckets-all-but-one-empty", "buckets", buffer_bytes(message));
+    vectors_fact(vector, "state", state.b, sizeof state.b);
+    buffer_clear(message);
+
+    memset(marked, 0xff, sizeof marked);
+    vectors_must(have_encode(marked, (struct bytes){0}, 0, message), "have");
+    add(list, world, "have-nothing", "have", message);
+    buffer_fini(&states);
+    buffer_fini(&elements);
+}
+
+/* ---- entries ---- */
+
+/* The items of "entries-zstd" as zstd 1.5.4 packs them at level 3. Another version may choose other bytes, which are as good: so these are written down, and
+ * what counts is that they are taken apart to the same items. */
+static const uint8_t FRAME[] = {
+#include "tests/golden/frame.inc"
+};
+
+static void fill_header(struct item *item, struct buffer *bytes, const struct world *world) {
+    struct header header = {.seq = 1, .cls = CLASS_RECORD, .audience_count = 1, .body_bytes = 300, .time = 1735689600};
+    header.log = vectors_log(&world->commune_node, LOG_REPORT, "commune epoch 1");
+    header.audience[0] = (struct term){.unit = world->commune_unit};
+    vectors_fill(header.body_hash.b, sizeof header.body_hash.b, "record body");
+    vectors_must(header_encode(&header, bytes), "header");
+    item->kind = ITEM_ENTRY;
+    item->entry.header = buffer_bytes(bytes);
+}
+
+static void pack(json_t *list, const struct world *world, const char *name, struct buffer *raw, size_t count, struct buffer *message) {
+    vectors_must(entries_encode(buffer_bytes(raw), count, message), name);
+    add(list, world, name, "entries", message);
+    buffer_clear(raw);
+}
+
+static void add_compressed(json_t *list, const struct world *world, struct buffer *raw, struct buffer *message) {
+    struct writer writer;
+    writer_init(&writer, message);
+    writer_array(&writer, 4);
+    writer_uint(&writer, MESSAGE_ENTRIES);
+    writer_uint(&writer, 1);
+    writer_uint(&writer, raw->len);
+    writer_bin(&writer, bytes_of(FRAME, sizeof FRAME));
+    vectors_must(writer_end(&writer), "entries-zstd");
+    struct entries entries;
+    vectors_must(entries_open(&entries, buffer_bytes(message)), "entries-zstd");
+    if (!bytes_equal(buffer_bytes(&entries.raw), buffer_bytes(raw))) {
+        vectors_must(STATUS_COMPRESSION_BAD, "entries-zstd: tests/golden/frame.inc holds other items");
+    }
+    entries_fini(&entries);
+    json_t *vector = vectors_add(list, world, "entries-zstd", "entries", buffer_bytes(message));
+    vectors_fact(vector, "items", raw->data, raw->len);
+    json_object_set_new(vector, "items_decoded", vectors_render(buffer_bytes(raw)));
+    buffer_clear(message);
+    buffer_clear(raw);
+}
+
+static void add_entries(json_t *list, const struct world *world, struct buffer *message) {
+    struct buffer raw, header;
+    uint8_t signature[64], salt[SALT_BYTES], body[300] = {0}, part[40];
+    struct item item = {0};
+    buffer_init(&raw, RAW_BYTES_MAX);
+    buffer_init(&header, HEADER_BYTES_MAX);
+    fill_header(&item, &header, world);
+    header_sign(signature, &world->founding.association, buffer_bytes(&header), &world->commune);
+    vectors_fill(salt, sizeof salt, "salt");
+    item.entry.signature = bytes_of(signature, sizeof signature);
+    vectors_must(item_encode(&item, &raw), "item");
+    pack(list, world, "entries-header-alone", &raw, 1, message);
+
+    struct item piece = {.kind = ITEM_PART, .log = vectors_log(&world->commune_node, LOG_REPORT, "commune epoch 1"), .seq = 1, .offset = 260};
+    vectors_fill(part, sizeof part, "part");
+    piece.salt = bytes_of(salt, sizeof salt);
+    piece.part = bytes_of(part, sizeof part);
+    vectors_must(item_encode(&piece, &raw), "item");
+    pack(list, world, "entries-part", &raw, 1, message);
+
+    /* The body is zeroes: it packs well, and no golden file is for looking at. */
+    item.entry.salt = bytes_of(salt, sizeof salt);
+    item.entry.body = bytes_of(body, sizeof body);
+    struct writer writer;
+    writer_init(&writer, &raw);
+    writer_array(&writer, 2);
+    vectors_must(writer_end(&writer), "items");
+    vectors_must(item_encode(&item, &raw), "item");
+    vectors_must(item_encode(&piece, &raw), "item");
+    add_compressed(list, world, &raw, message);
+    buffer_fini(&raw);
+    buffer_fini(&header);
+}
+
+static void add_receipts(json_t *list, const struct world *world, struct buffer *message) {
+    struct buffer bytes[2];
+    struct signed_receipt receipts[2];
+    struct receipt receipt = {.holder = world->province_node, .seq = 5, .bodies = 5, .applied = 4, .aside = 1, .time = 1735689600};
+    receipt.log = vectors_log(&world->commune_node, LOG_REPORT, "commune epoch 1");
+    vectors_fill(receipt.hash.b, sizeof receipt.hash.b, "head 5");
+    for (size_t i = 0; i < 2; i++) {
+        buffer_init(&bytes[i], RECEIPT_BYTES_MAX);
+        receipt.holder = i == 0 ? world->province_node : world->founding.founder;
+        vectors_must(receipt_encode(&receipt, &bytes[i]), "receipt");
+        receipts[i].receipt = buffer_bytes(&bytes[i]);
+        keys_sign(receipts[i].signature, "receipt", &world->founding.association, receipts[i].receipt, i == 0 ? &world->province : &world->founder);
+    }
+    vectors_must(receipts_encode(receipts, 2, message), "receipts");
+    add(list, world, "receipts", "receipts", message);
+    buffer_fini(&bytes[0]);
+    buffer_fini(&bytes[1]);
+}
+
+static void add_numbers(json_t *list, const struct world *world, struct buffer *message) {
+    struct log_id log = vectors_log(&world->commune_node, LOG_REPORT, "commune epoch 1");
+    vectors_must(progress_encode(UINT64_MAX, message), "progress");
+    add(list, world, "progress", "progress", message);
+    vectors_must(refused_encode(&log, 7, REFUSED_GAP, message), "refused");
+    add(list, world, "refused", "refused", message);
+    vectors_must(bye_encode(BYE_CLOSING, message), "bye");
+    add(list, world, "bye", "bye", message);
+    vectors_must(join_refused_encode(JOIN_USED, message), "join refused");
+    add(list, world, "join-refused", "join_refused", message);
+}
+
+/* ---- enrolment ---- */
+
+static void add_join(json_t *list, const struct world *world, struct buffer *message) {
+    struct join join = {.association = world->founding.association};
+    vectors_fill(join.secret, sizeof join.secret, "secret");
+    vectors_must(join_encode(&join, &world->province_node, &world->commune, message), "join");
+    json_t *vector = vectors_add(list, world, "join", "join", buffer_bytes(message));
+    vectors_fact(vector, "inviter", world->province_node.b, sizeof world->province_node.b);
+    buffer_clear(message);
+
+    struct buffer core;
+    struct joined joined = {.statement = buffer_bytes(&world->statement), .line = world->commune_admission.line};
+    struct log_id log = vectors_log(&world->province_node, LOG_DIRECTIVE, "province epoch 1");
+    buffer_init(&core, ADMISSION_CORE_BYTES_MAX);
+    vectors_must(admission_core_encode(&world->commune_admission, &core), "core");
+    founding_sign(joined.signature, joined.statement, &world->founder);
+    joined.core = buffer_bytes(&core);
+    joined.admission = vectors_ref(&log, 17, "admission");
+    vectors_must(joined_encode(&joined, message), "joined");
+    vector = vectors_add(list, world, "joined", "joined", buffer_bytes(message));
+    vectors_fact(vector, "node_id", world->commune_node.b, sizeof world->commune_node.b);
+    buffer_clear(message);
+    buffer_fini(&core);
+}
+
+static void add_token(json_t *list, const struct world *world, struct buffer *array) {
+    struct buffer text;
+    struct token token = {
+        .association = world->founding.association, .inviter = world->province_node, .unit = world->commune_unit, .expires = 1735776000, .address_count = 2};
+    memcpy(token.transport_key, world->province.transport_public, sizeof token.transport_key);
+    vectors_fill(token.secret, sizeof token.secret, "secret");
+    token.addresses[0] = vectors_text("tcp://192.0.2.10:5670");
+    token.addresses[1] = vectors_text("tcp://[2001:db8::1]:5670");
+    buffer_init(&text, 4 * TOKEN_BYTES_MAX);
+    vectors_must(token_encode(&token, &text), "token");
+    /* The array without its check bytes, as token_decode leaves it in memory. */
+    struct token again;
+    vectors_must(token_decode(&again, bytes_of(text.data, text.len - 1), array), "token");
+    json_t *vector = vectors_add(list, world, "token", "token", bytes_of(array->data, array->len - 4));
+    json_object_set_new(vector, "text", json_string((const char *)text.data));
+    buffer_clear(array);
+    buffer_fini(&text);
+}
+
+void vectors_add_messages(json_t *list, const struct world *world) {
+    struct buffer message;
+    buffer_init(&message, MESSAGE_BYTES_MAX);
+    add_hello(list, world, &message);
+    add_have(list, world, &message);
+    add_entries(list, world, &message);
+    add_receipts(list, world, &message);
+    add_numbers(list, world, &message);
+    add_join(list, world, &message);
+    add_token(list, world, &message);
+    buffer_fini(&message);
+}

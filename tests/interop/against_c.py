@@ -1,0 +1,125 @@
+"""The two implementations on the same damaged bytes: both must accept them, and write them again alike, or both refuse.
+
+The C side is recode_lines, a filter over the protocol layer. Whatever they disagree on is a bug of one of them, or a rule
+that the page does not state. Exit code 1 where they disagree anywhere.
+
+    against_c.py RECODE_LINES [--each N] [--seed N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+import subprocess
+import sys
+from typing import Iterator
+
+import golden
+import hoi_codec
+import hoi_formats
+import hoi_messages
+import mutate
+import samples
+from hoi_shape import SetAside
+
+SHOWN_MAX = 40
+
+
+def corpus() -> Iterator[tuple[str, bytes]]:
+    """Yield names of structures with good bytes: the golden vectors, and our own samples with the payloads in them."""
+    for vector in golden.load(pathlib.Path(__file__).resolve().parent.parent / "golden" / "vectors.json"):
+        yield vector.structure.name, vector.data
+    for structure, data in samples.all_bytes():
+        value = hoi_codec.decode(data)
+        if structure.name == "message" and isinstance(value, list) and isinstance(value[0], int):
+            yield hoi_messages.MESSAGE_NAMES[value[0]], data
+        elif structure.name in ("founding", "header", "body", "receipt", "token"):
+            yield structure.name, data
+    for body in (samples.control_body(), samples.record_body(), samples.document_body()):
+        for change in body["changes"]:
+            if change["kind"] in hoi_formats.CHANGES:
+                name, shape = hoi_formats.CHANGES[change["kind"]]
+                yield name, hoi_formats.payload_bytes(shape, change["payload"])
+
+
+def hand_made() -> Iterator[tuple[str, bytes]]:
+    """Yield bytes that chance finds too seldom, each of which the two sides once took differently."""
+    put = samples.put()
+    put["keys"][0]["rows"][2]["shared"] += 1  # half of a character: the row key would be no text
+    yield "put", hoi_codec.encode(hoi_formats.CHANGES[64][1].write(put))
+    for address in ("tcp://a b:1", "tcp://:1", "tcp://a:100000"):
+        yield "token", hoi_codec.encode(hoi_messages.TOKEN.shape.write({**samples.token(), "addresses": [address]}))
+    for aside in (40, 41):
+        yield "receipt", hoi_codec.encode(hoi_formats.RECEIPT.shape.write({**samples.receipt(), "aside": aside}))
+    header = hoi_formats.HEADER.shape.write(samples.header())
+    assert isinstance(header, list)
+    for value in ([2, *header[1:]], [2, *header[1:], 0], [*header, 0]):
+        yield "header", hoi_codec.encode(value)
+
+
+def ours(name: str, data: bytes) -> str:
+    """Return "" where this implementation accepts the bytes, and why not otherwise."""
+    try:
+        item = golden.STRUCTURES[name].decode(data)
+        if name == "entries":
+            hoi_messages.unpack_items(item)
+        elif name == "receipts":
+            for each in item["receipts"]:
+                hoi_formats.RECEIPT.decode(each["receipt"])
+        elif name == "joined":
+            hoi_formats.FOUNDING.decode(item["statement"])
+    except SetAside as error:
+        # The C reader of a body leaves its payloads to the readers of each change, which are asked on their own.
+        return "" if name == "body" else str(error)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def cases(each: int, seed: int) -> Iterator[tuple[str, str, bytes]]:
+    """Yield structure, kind of damage and bytes; a third of the damaged copies are damaged again where they can be."""
+    for name, data in hand_made():
+        yield name, "by hand", data
+    for at, (name, data) in enumerate(corpus()):
+        yield name, "none", data
+        stream = mutate.mutations(data, seed * 1000 + at)
+        for count in range(each):
+            kind, damaged = next(stream)
+            yield name, kind, damaged
+            if count % 3 == 0 and hoi_codec.is_canonical(damaged):
+                again, twice = next(mutate.mutations(damaged, seed + count))
+                yield name, f"{kind}, then {again}", twice
+
+
+def asked(name: str, data: bytes) -> bytes:
+    """Return what the C side is asked: a token's text, as hex of it, the bytes themselves of all else."""
+    return hoi_messages.token_text(data).encode() if name == "token" else data
+
+
+def main() -> int:
+    """Ask both sides about every case; print the disagreements and the counts."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recode_lines")
+    parser.add_argument("--each", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1975)
+    options = parser.parse_args()
+    everything = list(cases(options.each, options.seed))
+    lines = "".join(f"{name} {asked(name, data).hex()}\n" for name, _, data in everything)
+    answers = subprocess.run([options.recode_lines], input=lines, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
+    accepted, wrong = 0, []
+    for (name, kind, data), line in zip(everything, answers, strict=True):
+        status, _, written = line.partition(" ")
+        why = ours(name, data)
+        accepted += status == "0" and not why
+        if (status == "0") != (why == ""):
+            wrong.append(f"{name}, damage: {kind}: C says {status}, we say {why or 'good'}: {data.hex()}")
+        elif status == "0" and written != asked(name, data).hex():
+            wrong.append(f"{name}, damage: {kind}: C writes it again as {written}: {data.hex()}")
+    for text in wrong[:SHOWN_MAX]:
+        print(text[:1000], file=sys.stderr)
+    print(f"{len(everything)} cases, {accepted} accepted by both, {len(wrong)} disagreements, seed {options.seed}")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Runs the simulator over seeds that have not been run before, for so many minutes, and adds a line to docs/campaigns.csv.
+#
+#   tests/sim/campaign.sh BUILD_DIR MINUTES
+set -u
+
+sim=${1:?which build directory?}/tests/sim/sim
+minutes=${2:?for how many minutes?}
+root=$(cd "$(dirname "$0")/../.." && pwd)
+record=$root/docs/campaigns.csv
+chunk=200
+
+[[ -e $record ]] || echo "date,commit,first seed,seeds,failed,minutes" >"$record"
+first=$(awk -F, 'NR > 1 && $3 + $4 > next_seed { next_seed = $3 + $4 } END { print next_seed > 1000000 ? next_seed : 1000000 }' "$record")
+seed=$first failed=0 until=$((SECONDS + minutes * 60))
+while ((SECONDS < until)); do
+    output=$("$sim" --seeds "$seed" "$chunk") || {
+        grep -A 1 '^seed\|TOO RARE' <<<"$output"
+        failed=$((failed + $(grep -c '^seed ' <<<"$output")))
+    }
+    seed=$((seed + chunk))
+done
+echo "$(date -u +%Y-%m-%d),$(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo none),$first,$((seed - first)),$failed,$minutes" >>"$record"
+echo "$((seed - first)) seeds from $first, $failed failed"
+[[ $failed -eq 0 ]]

@@ -1,0 +1,307 @@
+/* The reconciliation engine in small situations: what goes over the link stands in transcripts (tests/sim/ram_pair.h). A is a commune, B the root above it. */
+#include "tests/sim/ram_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static int set_up(void **state) {
+    *state = fixture_new();
+    return 0;
+}
+
+static int tear_down(void **state) {
+    fixture_free(*state);
+    return 0;
+}
+
+/* Connected, in step, transcript empty. */
+static void connect_in_step(struct fixture *fixture) {
+    fixture_connect(fixture);
+    pair_run(&fixture->pair);
+    assert_true(session_in_step(fixture->pair.session[0]) && session_in_step(fixture->pair.session[1]));
+    pair_forget(&fixture->pair);
+}
+
+static void assert_in_step(const struct fixture *fixture) {
+    assert_true(session_in_step(fixture->pair.session[0]));
+    assert_true(session_in_step(fixture->pair.session[1]));
+}
+
+/* ---- the ordinary run ---- */
+
+static void first_load(void **state) {
+    struct fixture *fixture = *state;
+    fixture_connect(fixture);
+    pair_run(&fixture->pair);
+    assert_string_equal(fixture->pair.transcript, "A hello\nB hello\nB have\nA have\nB entries d1+\nA state\nA receipts d1\nA progress\nB state\nA state\n");
+    assert_in_step(fixture);
+    assert_non_null(fixture_held(&fixture->commune, &fixture->root, LOG_DIRECTIVE, 1));
+}
+
+static void in_step_costs_one_message_each_way(void **state) {
+    struct fixture *fixture = *state;
+    connect_in_step(fixture);
+    fixture_connect(fixture);
+    pair_run(&fixture->pair);
+    assert_string_equal(fixture->pair.transcript, "A hello\nB hello\n");
+    assert_true(fixture->pair.bytes[0] <= 300 && fixture->pair.bytes[1] <= 300);
+    assert_in_step(fixture);
+    pair_wait(&fixture->pair, 24 * 3600 * 1000);
+    assert_string_equal(fixture->pair.transcript, "A hello\nB hello\n");
+}
+
+static void push_on_append(void **state) {
+    struct fixture *fixture = *state;
+    connect_in_step(fixture);
+    fixture_write_record(fixture, &fixture->commune, 100, 0);
+    assert_false(session_in_step(fixture->pair.session[0]));
+    pair_event(&fixture->pair, 0, SESSION_CHANGED);
+    pair_run(&fixture->pair);
+    assert_string_equal(fixture->pair.transcript, "A entries r1+\nB receipts r1\nB progress\nA state\nB state\n");
+    assert_in_step(fixture);
+}
+
+static void both_push_at_once(void **state) {
+    struct fixture *fixture = *state;
+    connect_in_step(fixture);
+    fixture_write_record(fixture, &fixture->commune, 100, 0);
+    fixture_write_document(fixture, &fixture->root, &fixture->commune.replica.unit, 50);
+    pair_event(&fixture->pair, 0, SESSION_CHANGED);
+    pair_event(&fixture->pair, 1, SESSION_CHANGED);
+    pair_run(&fixture->pair);
+    assert_in_step(fixture);
+    assert_true(fixture_held(&fixture->root, &fixture->commune, LOG_REPORT, 1)->has_body &&
+                fixture_held(&fixture->commune, &fixture->root, LOG_DIRECTIVE, 2)->has_body);
+    assert_null(strstr(fixture->pair.transcript, "have"));
+}
+
+static void many_logs_go_by_buckets(void **state) {
+    struct fixture *fixture = *state;
+    for (uint8_t i = 0; i <= HAVE_AT_ONCE_LOGS_MAX; i++) {
+        struct ram_draft draft = {.log = {.kind = LOG_REPORT, .epoch = {{i}}}, .cls = CLASS_RECORD, .audience_count = 1};
+        draft.audience[0].unit = fixture->commune.replica.unit;
+        fixture_write(fixture, &fixture->commune, draft, 30);
+    }
+    connect_in_step(fixture);
+    fixture_write_record(fixture, &fixture->commune, 30, 0);
+    fixture_connect(fixture);
+    pair_run(&fixture->pair);
+    assert_string_equal(fixture->pair.transcript,
+                        "A hello\nB hello\nB buckets\nA buckets\nB have\nA have\nB state\nA entries r2+\nB receipts r2\nB progress\nA state\nB state\n");
+    assert_in_step(fixture);
+}
+
+/* ---- bodies ---- */
+
+static void private_body_stays(void **state) {
+    struct fixture *fixture = *state;
+    fixture_write_record(fixture, &fixture->commune, 100, REACH_PRIVATE);
+    connect_in_step(fixture);
+    assert_non_null(fixture_held(&fixture->root, &fixture->commune, LOG_REPORT, 1));
+    assert_false(fixture_held(&fixture->root, &fixture->commune, LOG_REPORT, 1)->has_body);
+}
+
+static void large_body_resumes(void **state) {
+    struct fixture *fixture = *state;
+    connect_in_step(fixture);
+    fixture_write_record(fixture, &fixture->commune, 60000, 0);
+    pair_event(&fixture->pair, 0, SESSION_CHANGED);
+    assert_string_equal(fixture->pair.transcript, "A entries r1 r1@0\nA entries r1@16079\n");
+    pair_deliver(&fixture->pair, 1);
+    fixture_connect(fixture);
+    pair_run(&fixture->pair);
+    assert_non_null(strstr(fixture->pair.transcript, "\nA entries r1@16079\n"));
+    assert_null(strstr(fixture->pair.transcript, "@0"));
+    assert_in_step(fixture);
+    assert_true(fixture_held(&fixture->root, &fixture->commune, LOG_REPORT, 1)->has_body);
+    assert_int_equal(fixture_held(&fixture->root, &fixture->commune, LOG_REPORT, 1)->part.len, 0);
+}
+
+/* What was begun does not fit to the rest: it is forgotten, and comes again from its start. */
+static void spoilt_part_is_forgotten(void **state) {
+    struct fixture *fixture = *state;
+    connect_in_step(fixture);
+    fixture_write_record(fixture, &fixture->commune, 60000, 0);
+    pair_event(&fixture->pair, 0, SESSION_CHANGED);
+    pair_deliver(&fixture->pair, 1);
+    fixture_held(&fixture->root, &fixture->commune, LOG_REPORT, 1)->part.data[7] ^= 1;
+    pair_run(&fixture->pair);
+    assert_non_null(strstr(fixture->pair.transcript, "B refused r1:3"));
+    assert_non_null(strstr(fixture->pair.transcript, "B have\nA entries r1@0"));
+    assert_true(fixture_held(&fixture->root, &fixture->commune, LOG_REPORT, 1)->has_body);
+    assert_in_step(fixture);
+}
+
+/* A header goes at once; its body, which the sender does not have yet, when it comes. */
+static void body_follows_when_it_comes(void **state) {
+    struct fixture *fixture = *state;
+    connect_in_step(fixture);
+    fixture_write_record(fixture, &fixture->commune, 100, 0);
+    fixture_held(&fixture->commune, &fixture->commune, LOG_REPORT, 1)->has_body = false;
+    pair_event(&fixture->pair, 0, SESSION_CHANGED);
+    pair_run(&fixture->pair);
+    assert_false(fixture_held(&fixture->root, &fixture->commune, LOG_REPORT, 1)->has_body);
+    assert_in_step(fixture); /* nobody misses what the other has */
+    pair_forget(&fixture->pair);
+    struct ram_entry *entry = fixture_held(&fixture->commune, &fixture->commune, LOG_REPORT, 1);
+    struct buffer body = entry->body;
+    struct persist persist = {.kind = PERSIST_BODY, .log = {.node = fixture->commune.replica.self, .kind = LOG_REPORT}, .seq = 1};
+    persist.entry = (struct entry){.salt = bytes_of(entry->salt, SALT_BYTES), .body = buffer_bytes(&body)};
+    entry->body = (struct buffer){0};
+    ram_replica_persist(&fixture->commune, &persist, 1);
+    buffer_fini(&body);
+    pair_event(&fixture->pair, 0, SESSION_CHANGED);
+    pair_run(&fixture->pair);
+
+    assert_true(strncmp(fixture->pair.transcript, "A entries r1@0\nB receipts r1\nB progress\n", 40) == 0);
+    assert_true(fixture_held(&fixture->root, &fixture->commune, LOG_REPORT, 1)->has_body);
+    assert_in_step(fixture);
+}
+
+/* A restored body store, or a reach that widened: equal heads, but a body is missing. */
+static void missing_body_is_asked_for(void **state) {
+    struct fixture *fixture = *state;
+    fixture_write_record(fixture, &fixture->commune, 100, 0);
+    connect_in_step(fixture);
+    fixture_held(&fixture->root, &fixture->commune, LOG_REPORT, 1)->has_body = false;
+    fixture_connect(fixture);
+    pair_run(&fixture->pair);
+    assert_string_equal(fixture->pair.transcript, "A hello\nB hello\nB have\nA entries r1@0\nB progress\nA state\nB state\n");
+    assert_true(fixture_held(&fixture->root, &fixture->commune, LOG_REPORT, 1)->has_body);
+    assert_in_step(fixture);
+}
+
+/* ---- the line ---- */
+
+static void window_is_respected(void **state) {
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < 40; i++) {
+        fixture_write_record(fixture, &fixture->commune, 9000, 0);
+    }
+    pair_close(&fixture->pair);
+    pair_open_sized(&fixture->pair, &fixture->commune, &fixture->root, WINDOW_BYTES_LEAST, 0);
+    for (size_t i = 0; i < 3; i++) {
+        pair_deliver(&fixture->pair, 1); /* hello; later A's have and state */
+        pair_deliver(&fixture->pair, 0);
+    }
+    fixture->pair.held[1] = true;
+    pair_run(&fixture->pair);
+    assert_true(fixture->pair.bytes[0] > 9000 && fixture->pair.bytes[0] <= WINDOW_BYTES_LEAST + 2000);
+    pair_event(&fixture->pair, 0, SESSION_TICK);
+    uint64_t before = fixture->pair.bytes[0];
+    pair_event(&fixture->pair, 0, SESSION_CHANGED);
+    assert_int_equal(fixture->pair.bytes[0], before);
+    fixture->pair.held[1] = false;
+    pair_run(&fixture->pair);
+    assert_in_step(fixture);
+    assert_non_null(fixture_held(&fixture->root, &fixture->commune, LOG_REPORT, 40));
+}
+
+static void messages_adapt_to_the_line(void **state) {
+    struct fixture *fixture = *state;
+    struct session_stats stats;
+    for (size_t i = 0; i < 40; i++) {
+        fixture_write_record(fixture, &fixture->commune, 3000, 0);
+    }
+    fixture_connect(fixture);
+    fixture->pair.delay = 8000; /* ms a message: about 2 KB a second at first */
+    pair_run(&fixture->pair);
+    session_stats(fixture->pair.session[0], &stats);
+    assert_int_equal(stats.message_target, MESSAGE_BYTES_LEAST);
+    fixture->pair.delay = 1;
+    for (size_t i = 0; i < 6; i++) {
+        fixture_write_record(fixture, &fixture->commune, 20000, 0);
+        pair_event(&fixture->pair, 0, SESSION_CHANGED);
+        pair_run(&fixture->pair);
+    }
+    session_stats(fixture->pair.session[0], &stats);
+    assert_int_equal(stats.message_target, MESSAGE_BYTES_WANTED);
+    assert_in_step(fixture);
+}
+
+/* ---- receipts ---- */
+
+static void own_receipt_replaces(void **state) {
+    struct fixture *fixture = *state;
+    struct ram_replica backup;
+    fixture_write_record(fixture, &fixture->commune, 100, 0);
+    connect_in_step(fixture);
+    pair_close(&fixture->pair);
+    ram_replica_copy(&backup, &fixture->root);
+    fixture_write_record(fixture, &fixture->commune, 100, 0);
+    connect_in_step(fixture);
+    struct receipt receipt;
+    const struct replica *commune = &fixture->commune.replica;
+    const struct log_id log = {.node = commune->self, .kind = LOG_REPORT};
+    assert_int_equal(commune->ops->receipt(commune->ctx, &fixture->root.replica.self, &log, &receipt, NULL), STATUS_OK);
+    assert_int_equal(receipt.seq, 2);
+    /* The root is put back, and the commune does not answer yet: it learns what the root holds now. */
+    pair_close(&fixture->pair);
+    ram_replica_fini(&fixture->root);
+    ram_replica_copy(&fixture->root, &backup);
+    ram_replica_fini(&backup);
+    fixture_connect(fixture);
+    pair_deliver(&fixture->pair, 1);
+    pair_deliver(&fixture->pair, 0);
+    pair_deliver(&fixture->pair, 0);
+    fixture->pair.held[1] = true;
+    assert_int_equal(commune->ops->receipt(commune->ctx, &fixture->root.replica.self, &log, &receipt, NULL), STATUS_OK);
+    assert_int_equal(receipt.seq, 2);
+    fixture->pair.held[1] = false;
+    pair_run(&fixture->pair);
+    assert_non_null(strstr(fixture->pair.transcript, "B receipts r1\n"));
+    assert_in_step(fixture);
+    assert_int_equal(fixture_held(&fixture->root, &fixture->commune, LOG_REPORT, 2)->seq, 2);
+}
+
+/* 70 offices below the commune have acknowledged the root's directive: more than one log state can list. */
+static void more_receipts_than_a_list_holds(void **state) {
+    struct fixture *fixture = *state;
+    enum { OFFICES = 70 };
+    const struct log_id log = {.node = fixture->root.replica.self, .kind = LOG_DIRECTIVE};
+    connect_in_step(fixture);
+    pair_close(&fixture->pair);
+    struct ram_entry *directive = fixture_held(&fixture->root, &fixture->root, LOG_DIRECTIVE, 1);
+    for (size_t i = 0; i < OFFICES; i++) {
+        struct persist persist = {.kind = PERSIST_ENTRY, .log = log, .seq = 1, .hash = directive->hash};
+        persist.entry = (struct entry){buffer_bytes(&directive->header), buffer_bytes(&directive->signature), bytes_of(directive->salt, SALT_BYTES),
+                                       buffer_bytes(&directive->body)};
+        fixture_admit(fixture, &fixture->commune, false, &fixture->third);
+        ram_replica_persist(&fixture->third, &persist, 1);
+        struct replica *office = &fixture->third.replica;
+        persist = (struct persist){.kind = PERSIST_RECEIPT, .log = log, .seq = 1};
+        assert_int_equal(office->ops->receipt(office->ctx, &office->self, &log, &persist.receipt, &persist.receipt_bytes), STATUS_OK);
+        ram_replica_persist(&fixture->commune, &persist, 1);
+        ram_replica_fini(&fixture->third);
+    }
+    connect_in_step(fixture);
+    assert_int_equal(fixture->root.receipt_count, fixture->commune.receipt_count);
+    fixture_connect(fixture);
+    pair_run(&fixture->pair);
+    assert_string_equal(fixture->pair.transcript, "A hello\nB hello\n");
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(first_load),
+        TEST(in_step_costs_one_message_each_way),
+        TEST(push_on_append),
+        TEST(both_push_at_once),
+        TEST(many_logs_go_by_buckets),
+        TEST(private_body_stays),
+        TEST(large_body_resumes),
+        TEST(spoilt_part_is_forgotten),
+        TEST(body_follows_when_it_comes),
+        TEST(missing_body_is_asked_for),
+        TEST(window_is_respected),
+        TEST(messages_adapt_to_the_line),
+        TEST(own_receipt_replaces),
+        TEST(more_receipts_than_a_list_holds),
+    };
+    return cmocka_run_group_tests_name("session", tests, NULL, NULL);
+}

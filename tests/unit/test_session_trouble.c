@@ -1,0 +1,417 @@
+/* The reconciliation engine when things go wrong: authors unknown, forks, false items, full disks, peers that break the protocol. A is a commune, B the root
+ * above it. */
+#include "tests/sim/ram_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static int set_up(void **state) {
+    *state = fixture_new();
+    return 0;
+}
+
+static int tear_down(void **state) {
+    fixture_free(*state);
+    return 0;
+}
+
+static void connect_in_step(struct fixture *fixture) {
+    fixture_connect(fixture);
+    pair_run(&fixture->pair);
+    assert_true(session_in_step(fixture->pair.session[0]) && session_in_step(fixture->pair.session[1]));
+    pair_forget(&fixture->pair);
+}
+
+static void assert_in_step(const struct fixture *fixture) {
+    assert_true(session_in_step(fixture->pair.session[0]));
+    assert_true(session_in_step(fixture->pair.session[1]));
+}
+
+/* ---- messages made by hand ---- */
+
+struct making {
+    struct buffer items, message;
+    size_t count;
+};
+
+static struct item entry_item(struct ram_entry *entry) {
+    struct item item = {.kind = ITEM_ENTRY};
+    item.entry = (struct entry){buffer_bytes(&entry->header), buffer_bytes(&entry->signature), bytes_of(entry->salt, SALT_BYTES), buffer_bytes(&entry->body)};
+    return item;
+}
+
+static void add(struct making *making, const struct item *item) {
+    making->items.max = RAW_BYTES_MAX;
+    assert_int_equal(item_encode(item, &making->items), STATUS_OK);
+    making->count++;
+}
+
+/* Gives the items to a side as if its peer had sent them. */
+static void give(struct fixture *fixture, unsigned side, struct making *making) {
+    making->message.max = MESSAGE_BYTES_MAX;
+    assert_int_equal(entries_encode(buffer_bytes(&making->items), making->count, &making->message), STATUS_OK);
+    pair_message(&fixture->pair, side, buffer_bytes(&making->message));
+    buffer_fini(&making->items);
+    buffer_fini(&making->message);
+    *making = (struct making){0};
+}
+
+static void give_entry(struct fixture *fixture, unsigned side, struct ram_entry *entry) {
+    struct making making = {0};
+    struct item item = entry_item(entry);
+    add(&making, &item);
+    give(fixture, side, &making);
+}
+
+/* ---- authors ---- */
+
+/* The third node is admitted by the commune. One message holds the admission and what the new node wrote. */
+static void admission_and_entries_in_one_message(void **state) {
+    struct fixture *fixture = *state;
+    struct making making = {0};
+    connect_in_step(fixture);
+    fixture_admit(fixture, &fixture->commune, false, &fixture->third);
+    fixture_write_record(fixture, &fixture->third, 50, 0);
+    struct item admission = entry_item(fixture_held(&fixture->commune, &fixture->commune, LOG_DIRECTIVE, 1));
+    struct item record = entry_item(fixture_held(&fixture->third, &fixture->third, LOG_REPORT, 1));
+    add(&making, &admission);
+    add(&making, &record);
+    size_t runs = fixture->pair.runs[1];
+    give(fixture, 1, &making);
+    assert_int_equal(fixture->pair.runs[1] - runs, 2);
+    assert_string_equal(fixture->pair.transcript, "B receipts r1 d1\nB progress\n");
+    assert_true(fixture_held(&fixture->root, &fixture->third, LOG_REPORT, 1)->has_body);
+}
+
+/* The other way round it is refused, and tried again when the views have changed. */
+static void refused_log_comes_when_views_change(void **state) {
+    struct fixture *fixture = *state;
+    struct persist persist = {.kind = PERSIST_ENTRY, .seq = 1};
+    connect_in_step(fixture);
+    fixture_admit(fixture, &fixture->commune, false, &fixture->third);
+    fixture_write_record(fixture, &fixture->third, 50, 0);
+    fixture_write_record(fixture, &fixture->third, 50, 0);
+    /* The commune holds the new node's log, as if it had come from there, and lost its own admission of it on the way. */
+    for (uint64_t seq = 1; seq <= 2; seq++) {
+        struct ram_entry *record = fixture_held(&fixture->third, &fixture->third, LOG_REPORT, seq);
+        persist.log = (struct log_id){.node = fixture->third.replica.self, .kind = LOG_REPORT};
+        persist.seq = seq;
+        persist.hash = record->hash;
+        persist.entry = entry_item(record).entry;
+        ram_replica_persist(&fixture->commune, &persist, 1);
+    }
+    give_entry(fixture, 1, fixture_held(&fixture->third, &fixture->third, LOG_REPORT, 1));
+    assert_string_equal(fixture->pair.transcript, "B refused r1:1\nB progress\n");
+    assert_null(fixture_held(&fixture->root, &fixture->third, LOG_REPORT, 1));
+    /* Now the root learns of the admission elsewhere. */
+    struct ram_entry *admission = fixture_held(&fixture->commune, &fixture->commune, LOG_DIRECTIVE, 1);
+    persist.log = (struct log_id){.node = fixture->commune.replica.self, .kind = LOG_DIRECTIVE};
+    persist.seq = 1;
+    persist.hash = admission->hash;
+    persist.entry = entry_item(admission).entry;
+    ram_replica_persist(&fixture->root, &persist, 1);
+    pair_forget(&fixture->pair);
+    fixture->pair.queue[0][0].len = fixture->pair.count[0] == 0 ? 0 : fixture->pair.queue[0][0].len;
+    fixture->pair.now += 2000;
+    pair_event(&fixture->pair, 1, SESSION_CHANGED);
+    assert_true(strncmp(fixture->pair.transcript, "B have\n", 7) == 0);
+}
+
+static void blocked_log_is_probed(void **state) {
+    struct fixture *fixture = *state;
+    connect_in_step(fixture);
+    fixture->pair.disk[1] = STATUS_DISK_FULL;
+    for (size_t i = 0; i < 5; i++) {
+        fixture_write_record(fixture, &fixture->commune, 50, 0);
+    }
+    pair_event(&fixture->pair, 0, SESSION_CHANGED);
+    pair_run(&fixture->pair);
+    assert_string_equal(
+        fixture->pair.transcript,
+        "A entries r1+ r2+ r3+ r4+ r5+\nB refused r1:8\nB progress\nA state\nB have\nA have\nA entries r1+\nB state\nB refused r1:8\nB progress\nA state\n");
+    assert_null(fixture_held(&fixture->root, &fixture->commune, LOG_REPORT, 1));
+    /* As long as the disk is full, one small try after 60 s, 120 s, ... */
+    pair_forget(&fixture->pair);
+    pair_wait(&fixture->pair, 3600 * 1000);
+    size_t tries = 0;
+    for (const char *at = fixture->pair.transcript; (at = strstr(at, "A entries r1+\n")) != NULL; at++) {
+        tries++;
+    }
+    assert_in_range(tries, 5, 10);
+    assert_null(strstr(fixture->pair.transcript, "r2"));
+    /* Then it heals by itself. */
+    fixture->pair.disk[1] = STATUS_OK;
+    pair_wait(&fixture->pair, 700 * 1000);
+    assert_non_null(strstr(fixture->pair.transcript, "A entries r2+ r3+ r4+ r5+\n"));
+    assert_in_step(fixture);
+}
+
+/* ---- false items ---- */
+
+static void refuses(struct fixture *fixture, struct item *item, const char *refusal) {
+    struct making making = {0};
+    char expected[64];
+    pair_forget(&fixture->pair);
+    add(&making, item);
+    give(fixture, 1, &making);
+    snprintf(expected, sizeof expected, "B refused %s\nB progress\n", refusal);
+    assert_string_equal(fixture->pair.transcript, expected);
+    assert_null(fixture_held(&fixture->root, &fixture->commune, LOG_REPORT, 1));
+    assert_false(fixture->pair.closed[1]);
+}
+
+static void false_items_are_refused(void **state) {
+    struct fixture *fixture = *state;
+    uint8_t signature[64], body[100];
+    connect_in_step(fixture);
+    fixture_write_record(fixture, &fixture->commune, 100, 0);
+    fixture_write_record(fixture, &fixture->commune, 100, 0);
+    struct ram_entry *entry = fixture_held(&fixture->commune, &fixture->commune, LOG_REPORT, 1);
+    struct item item = entry_item(entry);
+    memcpy(signature, item.entry.signature.data, sizeof signature);
+    signature[3] ^= 1;
+    item.entry.signature.data = signature;
+    refuses(fixture, &item, "r1:5");
+
+    item = entry_item(entry);
+    memcpy(body, item.entry.body.data, sizeof body);
+    body[99] ^= 1;
+    item.entry.body.data = body;
+    refuses(fixture, &item, "r1:6");
+
+    item = entry_item(fixture_held(&fixture->commune, &fixture->commune, LOG_REPORT, 2));
+    refuses(fixture, &item, "r2:3");
+
+    item = (struct item){.kind = ITEM_PART,
+                         .log = {.node = fixture->commune.replica.self, .kind = LOG_REPORT},
+                         .seq = 1,
+                         .salt = bytes_of(entry->salt, SALT_BYTES),
+                         .part = buffer_bytes(&entry->body)};
+    refuses(fixture, &item, "r1:3");
+
+    /* And the log itself is none the worse. */
+    pair_event(&fixture->pair, 0, SESSION_CHANGED);
+    give_entry(fixture, 1, entry);
+    assert_true(fixture_held(&fixture->root, &fixture->commune, LOG_REPORT, 1)->has_body);
+}
+
+/* A node of the commune is not the root's secretary: what the root wrote for its own drawer does not belong there. */
+static void log_not_entitled_is_refused(void **state) {
+    struct fixture *fixture = *state;
+    fixture_write_record(fixture, &fixture->root, 40, 0);
+    connect_in_step(fixture);
+    give_entry(fixture, 0, fixture_held(&fixture->root, &fixture->root, LOG_REPORT, 1));
+    assert_string_equal(fixture->pair.transcript, "A refused r1:2\nA progress\n");
+    assert_null(fixture_held(&fixture->commune, &fixture->root, LOG_REPORT, 1));
+}
+
+static void body_not_entitled_is_left_out(void **state) {
+    struct fixture *fixture = *state;
+    connect_in_step(fixture);
+    fixture_write_record(fixture, &fixture->commune, 100, REACH_PRIVATE);
+    give_entry(fixture, 1, fixture_held(&fixture->commune, &fixture->commune, LOG_REPORT, 1));
+    assert_non_null(fixture_held(&fixture->root, &fixture->commune, LOG_REPORT, 1));
+    assert_false(fixture_held(&fixture->root, &fixture->commune, LOG_REPORT, 1)->has_body);
+}
+
+static void entry_held_is_passed_over(void **state) {
+    struct fixture *fixture = *state;
+    fixture_write_record(fixture, &fixture->commune, 100, 0);
+    connect_in_step(fixture);
+    size_t runs = fixture->pair.runs[1];
+    give_entry(fixture, 1, fixture_held(&fixture->commune, &fixture->commune, LOG_REPORT, 1));
+    assert_int_equal(fixture->pair.runs[1], runs);
+    assert_string_equal(fixture->pair.transcript, "B progress\n");
+    fixture_held(&fixture->root, &fixture->commune, LOG_REPORT, 1)->has_body = false;
+    give_entry(fixture, 1, fixture_held(&fixture->commune, &fixture->commune, LOG_REPORT, 1));
+    assert_true(fixture_held(&fixture->root, &fixture->commune, LOG_REPORT, 1)->has_body);
+}
+
+/* ---- forks ---- */
+
+/* The commune's disk was copied: both copies wrote a second entry. Both sides get to know both; other logs go on. */
+static void fork_is_kept_as_evidence(void **state) {
+    struct fixture *fixture = *state;
+    struct ram_replica copy;
+    fixture_write_record(fixture, &fixture->commune, 50, 0);
+    connect_in_step(fixture);
+    ram_replica_copy(&copy, &fixture->commune);
+    fixture_write_record(fixture, &fixture->commune, 51, 0);
+    connect_in_step(fixture);
+    pair_close(&fixture->pair);
+    ram_replica_fini(&fixture->commune);
+    ram_replica_copy(&fixture->commune, &copy);
+    ram_replica_fini(&copy);
+    fixture_write_record(fixture, &fixture->commune, 52, 0);
+    fixture_connect(fixture);
+    pair_run(&fixture->pair);
+    assert_int_equal(fixture->root.fork_count, 1);
+    assert_int_equal(fixture->commune.fork_count, 1);
+    assert_int_equal(fixture->root.forks[0].seq, 2);
+    assert_non_null(strstr(fixture->pair.transcript, "B refused r2:4"));
+    assert_false(session_in_step(fixture->pair.session[0]));
+    /* Nothing more is said of it, and nobody else is stopped. */
+    pair_forget(&fixture->pair);
+    pair_wait(&fixture->pair, 24 * 3600 * 1000);
+    assert_string_equal(fixture->pair.transcript, "");
+    fixture_write_document(fixture, &fixture->root, &fixture->commune.replica.unit, 50);
+    pair_event(&fixture->pair, 1, SESSION_CHANGED);
+    pair_run(&fixture->pair);
+    assert_true(fixture_held(&fixture->commune, &fixture->root, LOG_DIRECTIVE, 2)->has_body);
+    assert_int_equal(fixture->root.fork_count, 1);
+}
+
+/* ---- peers that break the protocol ---- */
+
+static void assert_broken(struct fixture *fixture, unsigned side, struct bytes message) {
+    pair_forget(&fixture->pair);
+    pair_message(&fixture->pair, side, message);
+    assert_true(fixture->pair.closed[side]);
+    assert_int_equal(fixture->pair.reason[side], STATUS_PEER_PROTOCOL);
+    assert_string_equal(fixture->pair.transcript, side == 0 ? "A bye 1\n" : "B bye 1\n");
+    /* Closed is closed. */
+    pair_message(&fixture->pair, side, message);
+    assert_true(fixture->pair.closed[side]);
+}
+
+static void broken_messages_close_the_session(void **state) {
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *bytes;
+        size_t len;
+    } broken[] = {
+        {"", 0},                             /* nothing */
+        {"garbage", 7},                      /* no array */
+        {"\x92\x07\xff", 3},                 /* progress of -1 */
+        {"\x92\x07\xcc\x01", 4},             /* not canonical */
+        {"\x92\x07\x00\x00", 4},             /* bytes after the end */
+        {"\x92\x07\x01", 3},                 /* more than was sent */
+        {"\x92\x10\x00", 3},                 /* of the enrolment lane */
+        {"\x92\x06\xc0", 3},                 /* no array of receipts */
+        {"\x94\x05\x00\x01\xc4\x01\x90", 7}, /* no items */
+    };
+    for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
+        connect_in_step(fixture);
+        assert_broken(fixture, i % 2, bytes_of(broken[i].bytes, broken[i].len));
+    }
+    fixture_connect(fixture);
+    assert_broken(fixture, 1, bytes_of("\x92\x07\x00", 3)); /* before the greeting */
+}
+
+static void hello_is_judged(void **state) {
+    struct fixture *fixture = *state;
+    struct hello good = {.association = fixture->founding.association,
+                         .node = fixture->commune.replica.self,
+                         .unit = fixture->commune.replica.unit,
+                         .window = WINDOW_BYTES,
+                         .message_max = MESSAGE_BYTES_WANTED};
+    struct {
+        struct hello hello;
+        enum status reason;
+        const char *bye;
+    } cases[] = {
+        {good, STATUS_OK, NULL},
+        {good, STATUS_ASSOCIATION_OTHER, "B bye 2\n"},
+        {good, STATUS_PEER_PROTOCOL, "B bye 1\n"},
+        {good, STATUS_PEER_PROTOCOL, "B bye 1\n"},
+        {good, STATUS_VERSION_UNKNOWN, "B bye 3\n"},
+    };
+    cases[1].hello.association.b[0] ^= 1;
+    cases[2].hello.node.b[0] ^= 1;
+    cases[3].hello.unit.b[0] ^= 1;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct buffer message = {.max = MESSAGE_BYTES_MAX};
+        fixture_connect(fixture);
+        pair_forget(&fixture->pair);
+        assert_int_equal(hello_encode(&cases[i].hello, &message), STATUS_OK);
+        if (i == 4) {
+            message.data[2] = 2; /* version */
+        }
+        pair_message(&fixture->pair, 1, buffer_bytes(&message));
+        assert_int_equal(fixture->pair.closed[1], cases[i].bye != NULL);
+        assert_int_equal(fixture->pair.reason[1], cases[i].reason);
+        if (cases[i].bye != NULL) {
+            assert_string_equal(fixture->pair.transcript, cases[i].bye);
+        }
+        buffer_fini(&message);
+    }
+}
+
+/* The dialling daemon was started again and the listening side did not notice: it begins anew. The other way round cannot be. */
+static void hello_again(void **state) {
+    struct fixture *fixture = *state;
+    struct buffer hello = {.max = MESSAGE_BYTES_MAX};
+    connect_in_step(fixture);
+    fixture_write_record(fixture, &fixture->root, 30, 0);
+    struct session *old = fixture->pair.session[0];
+    struct session_config config = {
+        .replica = fixture->commune.replica, .peer = fixture->root.replica.self, .peer_unit = fixture->root.replica.unit, .dials = true};
+    assert_int_equal(session_open(&fixture->pair.session[0], &config), STATUS_OK);
+    session_free(old);
+    pair_event(&fixture->pair, 0, SESSION_START);
+    pair_run(&fixture->pair);
+    assert_string_equal(fixture->pair.transcript, "A hello\nB hello\n");
+    assert_in_step(fixture);
+    struct hello again = {.association = fixture->founding.association,
+                          .node = fixture->root.replica.self,
+                          .unit = fixture->root.replica.unit,
+                          .window = WINDOW_BYTES,
+                          .message_max = MESSAGE_BYTES_WANTED};
+    assert_int_equal(hello_encode(&again, &hello), STATUS_OK);
+    assert_broken(fixture, 0, buffer_bytes(&hello));
+    buffer_fini(&hello);
+}
+
+/* ---- time ---- */
+
+static void silence_ends_a_session(void **state) {
+    struct fixture *fixture = *state;
+    fixture_connect(fixture);
+    fixture->pair.held[0] = fixture->pair.held[1] = true;
+    pair_wait(&fixture->pair, 31 * 1000);
+    assert_true(fixture->pair.closed[0] && fixture->pair.closed[1]);
+    assert_int_equal(fixture->pair.reason[0], STATUS_TIMEOUT);
+    connect_in_step(fixture);
+    fixture_write_record(fixture, &fixture->commune, 30, 0);
+    pair_event(&fixture->pair, 0, SESSION_CHANGED);
+    fixture->pair.held[1] = true;
+    pair_wait(&fixture->pair, 299 * 1000);
+    assert_false(fixture->pair.closed[0]);
+    pair_wait(&fixture->pair, 2 * 1000);
+    assert_true(fixture->pair.closed[0]);
+    assert_int_equal(fixture->pair.reason[0], STATUS_TIMEOUT);
+}
+
+static void stop_says_bye(void **state) {
+    struct fixture *fixture = *state;
+    connect_in_step(fixture);
+    pair_event(&fixture->pair, 0, SESSION_STOP);
+    pair_run(&fixture->pair);
+    assert_string_equal(fixture->pair.transcript, "A bye 0\n");
+    assert_true(fixture->pair.closed[0] && fixture->pair.closed[1]);
+    assert_int_equal(fixture->pair.reason[1], STATUS_OK);
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(admission_and_entries_in_one_message),
+        TEST(refused_log_comes_when_views_change),
+        TEST(blocked_log_is_probed),
+        TEST(false_items_are_refused),
+        TEST(log_not_entitled_is_refused),
+        TEST(body_not_entitled_is_left_out),
+        TEST(entry_held_is_passed_over),
+        TEST(fork_is_kept_as_evidence),
+        TEST(broken_messages_close_the_session),
+        TEST(hello_is_judged),
+        TEST(hello_again),
+        TEST(silence_ends_a_session),
+        TEST(stop_says_bye),
+    };
+    return cmocka_run_group_tests_name("session trouble", tests, NULL, NULL);
+}
