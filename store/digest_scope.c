@@ -1,0 +1,128 @@
+#include "store/digest_scope.h"
+
+#include <stdlib.h>
+
+static bool take_unit(void *arg, uint32_t unit, unsigned depth) {
+    struct digest_scope *scope = arg;
+    (void)depth;
+    if (!scope->has[unit])
+        scope->units[scope->count++] = unit;
+    scope->has[unit] = true;
+    return true;
+}
+
+static int unit_order(const void *x, const void *y, void *arg) {
+    const uint32_t *a = x, *b = y;
+    return ID_COMPARE(tree_unit_id(arg, *a), tree_unit_id(arg, *b));
+}
+
+enum status digest_scope_init(struct digest_scope *out, const struct tree *tree, uint32_t unit, uint32_t with) {
+    memset(out, 0, sizeof *out);
+    out->unit = unit;
+    out->with = with;
+    if (tree_is_under(tree, unit, with, TREE_TODAY))
+        out->lower = unit;
+    else if (tree_is_under(tree, with, unit, TREE_TODAY))
+        out->lower = with;
+    else
+        return STATUS_UNIT_OUTSIDE;
+    out->has_count = tree_unit_count(tree);
+    out->units = calloc(out->has_count, sizeof *out->units);
+    out->has = calloc(out->has_count, sizeof *out->has);
+    if (out->units == NULL || out->has == NULL)
+        return STATUS_NO_MEMORY;
+    uint32_t line[LINE_UNITS_MAX];
+    size_t above = tree_line(tree, out->lower, TREE_TODAY, line);
+    for (size_t i = 0; i < above; i++)
+        (void)take_unit(out, line[i], 0);
+    tree_walk(tree, out->lower, TREE_TODAY, take_unit, out);
+    qsort_r(out->units, out->count, sizeof out->units[0], unit_order, (void *)(uintptr_t)tree);
+    return STATUS_OK;
+}
+
+void digest_scope_fini(struct digest_scope *scope) {
+    free(scope->units);
+    free(scope->has);
+    memset(scope, 0, sizeof *scope);
+}
+
+bool digest_scope_has(const struct digest_scope *scope, uint32_t unit) {
+    return unit < scope->has_count && scope->has[unit];
+}
+
+/* ---- the unit concerned ---- */
+
+/* The unit that a control change names. False: of a kind that names none here. */
+static enum status control_unit(const struct change *change, struct unit_id *out, bool *named) {
+    enum status status = STATUS_OK;
+    *named = true;
+    if (change->kind == CHANGE_UNIT) {
+        struct unit_change unit;
+        status = unit_change_decode(&unit, change->payload);
+        *out = unit.parent;
+    } else if (change->kind == CHANGE_UNIT_SET) {
+        struct unit_set_change set;
+        status = unit_set_change_decode(&set, change->payload);
+        *out = set.unit;
+    } else if (change->kind == CHANGE_ADMISSION) {
+        struct admission *admission = calloc(1, sizeof *admission);
+        if (admission == NULL)
+            return STATUS_NO_MEMORY;
+        status = admission_decode(admission, change->payload);
+        *out = admission->unit;
+        free(admission);
+    } else if (change->kind == CHANGE_FORM) {
+        struct form form;
+        status = form_decode(&form, change->payload);
+        *out = form.issuer;
+        form_fini(&form);
+    } else {
+        *named = false;
+    }
+    if (status == STATUS_NO_MEMORY)
+        return status;
+    *named = *named && status == STATUS_OK;
+    return STATUS_OK;
+}
+
+static enum status change_unit(const struct entry *entry, const struct header *header, uint32_t place, struct unit_id *out, bool *named) {
+    *named = false;
+    if (header->cls == CLASS_RECORD && header->audience_count == 1) {
+        *out = header->audience[0].unit;
+        *named = true;
+        return STATUS_OK;
+    }
+    struct body_reader reader;
+    struct change change;
+    enum status status = STATUS_OK;
+    if (header->cls != CLASS_CONTROL || body_open(&reader, entry->body, header->cls) != STATUS_OK)
+        return STATUS_OK;
+    while (body_next(&reader, &change)) {
+        if (change.place != place)
+            continue;
+        status = control_unit(&change, out, named);
+        break;
+    }
+    return status;
+}
+
+enum status digest_scope_concerns(struct store *store, const struct digest_scope *scope, int64_t entry_id, uint32_t place, struct header *header, bool *out) {
+    *out = false;
+    struct stored_entry stored;
+    struct unit_id id;
+    bool named;
+    enum status status = log_read(store, entry_id, &stored, header);
+    if (status == STATUS_OK)
+        status = change_unit(&stored.entry, header, place, &id, &named);
+    if (status != STATUS_OK)
+        return status;
+    uint32_t unit = 0; /* the recovery log's author stands above the root */
+    if (named) {
+        unit = tree_unit(store->tree, &id);
+    } else if (stored.log.kind != LOG_RECOVERY) {
+        uint32_t node = tree_node(store->tree, &stored.log.node);
+        unit = node == TREE_NONE ? TREE_NONE : tree_node_at(store->tree, node)->unit;
+    }
+    *out = unit != TREE_NONE && digest_scope_has(scope, unit);
+    return STATUS_OK;
+}

@@ -1,0 +1,249 @@
+#include "store/log.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { PART_BYTES_MAX = BODY_BYTES_MAX };
+
+/* One call of store_persist. */
+struct work {
+    struct store *store;
+    struct header *header;
+    struct log_id log; /* whose row stands in `row`: entries come log by log */
+    struct log_row row;
+    bool row_known, room_known;
+    int64_t *touched; /* rows of logs that changed */
+    size_t touched_count;
+};
+
+static void touch_log(struct work *work, int64_t id) {
+    if (work->touched_count == 0 || work->touched[work->touched_count - 1] != id)
+        work->touched[work->touched_count++] = id; /* one at most an item: the array has room for all */
+}
+
+/* Control entries are taken whatever the disk says, as long as it takes them: a revocation must come through. */
+static enum status room(struct work *work, uint8_t cls) {
+    if (cls == CLASS_CONTROL || work->room_known)
+        return STATUS_OK;
+    work->room_known = true;
+    return store_disk_room(work->store, false);
+}
+
+static enum status row_of(struct work *work, const struct log_id *log, bool make) {
+    if (work->row_known && log_id_equal(&work->log, log))
+        return STATUS_OK;
+    work->log = *log;
+    enum status status = log_row(work->store, log, &work->row);
+    if (status == STATUS_NOT_FOUND && make)
+        status = log_begin(work->store, log, &work->row.id);
+    work->row_known = status == STATUS_OK;
+    return status;
+}
+
+/* ---- bodies ---- */
+
+static enum status part_forget(struct store *store, int64_t entry_id) {
+    struct query query = db_query(store->db, "DELETE FROM part WHERE entry = ?");
+    query_bind_int(&query, entry_id);
+    return query_run(&query);
+}
+
+static enum status body_put(struct work *work, const struct persist *item) {
+    struct store *store = work->store;
+    int64_t id;
+    enum status status = row_of(work, &item->log, false);
+    if (status == STATUS_OK)
+        status = log_find(store, &item->log, item->seq, &id);
+    if (status != STATUS_OK)
+        return status;
+    /* A body that was erased stays so, and one that is held is not written again. */
+    struct query query = db_query(store->db, "UPDATE entry SET salt = ?, body = ?, body_state = 1 WHERE id = ? AND body_state IN (2, 3)");
+    query_bind_blob(&query, item->entry.salt);
+    query_bind_blob(&query, item->entry.body);
+    query_bind_int(&query, id);
+    status = query_run(&query);
+    if (status == STATUS_OK)
+        status = part_forget(store, id);
+    touch_log(work, work->row.id);
+    return status;
+}
+
+/* What is held is cut at the offset, the part appended: two tries at one body, begun on two links, come out as one. */
+static enum status part_put(struct work *work, const struct persist *item) {
+    struct store *store = work->store;
+    int64_t id;
+    enum status status = room(work, CLASS_DOCUMENT);
+    if (status == STATUS_OK)
+        status = log_find(store, &item->log, item->seq, &id);
+    if (status != STATUS_OK)
+        return status;
+    if (item->part.len == 0)
+        return part_forget(store, id);
+    struct buffer body;
+    buffer_init(&body, PART_BYTES_MAX);
+    struct query query = db_query(store->db, "SELECT body FROM part WHERE entry = ? AND salt = ?");
+    query_bind_int(&query, id);
+    query_bind_blob(&query, item->salt);
+    if (query_next(&query)) {
+        struct bytes held = query_blob(&query, 0);
+        status = buffer_append(&body, held.data, held.len < item->offset ? held.len : item->offset);
+    }
+    enum status ended = query_end(&query);
+    status = ended != STATUS_OK ? ended : status;
+    if (status == STATUS_OK && body.len == item->offset)
+        status = buffer_append(&body, item->part.data, item->part.len);
+    if (status == STATUS_OK && body.len > item->offset) {
+        query = db_query(store->db, "INSERT INTO part(entry, salt, held, body) VALUES(?, ?, ?, ?)"
+                                    " ON CONFLICT(entry) DO UPDATE SET salt = excluded.salt, held = excluded.held, body = excluded.body");
+        query_bind_int(&query, id);
+        query_bind_blob(&query, item->salt);
+        query_bind_int(&query, (int64_t)body.len);
+        query_bind_blob(&query, buffer_bytes(&body));
+        status = query_run(&query);
+    }
+    buffer_fini(&body);
+    return status;
+}
+
+/* ---- entries ---- */
+
+/* Evidence of a fork, canonically: per log only the lowest forked seq, there only the two lowest hashes. */
+static enum status fork_put(struct work *work, const struct persist *item) {
+    struct store *store = work->store;
+    enum status status = row_of(work, &item->log, false);
+    if (status != STATUS_OK)
+        return status;
+    struct query query = db_query(store->db, "INSERT INTO fork(log, seq, hash, header, signature) VALUES(?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
+    query_bind_int(&query, work->row.id);
+    query_bind_int(&query, (int64_t)item->seq);
+    query_bind_blob(&query, bytes_of(item->hash.b, sizeof item->hash.b));
+    query_bind_blob(&query, item->entry.header);
+    query_bind_blob(&query, item->entry.signature);
+    status = query_run(&query);
+    if (status != STATUS_OK)
+        return status;
+    query = db_query(store->db, "DELETE FROM fork WHERE log = ?1 AND (seq > (SELECT min(seq) FROM fork WHERE log = ?1)"
+                                " OR hash NOT IN (SELECT hash FROM fork WHERE log = ?1 ORDER BY seq, hash LIMIT 2))");
+    query_bind_int(&query, work->row.id);
+    return query_run(&query);
+}
+
+/* An entry at or below the head: the one held (then its body may be new), or another, which is evidence. */
+static enum status entry_again(struct work *work, const struct persist *item) {
+    struct store *store = work->store;
+    struct query query = db_query(store->db, "SELECT hash FROM entry WHERE log = ? AND seq = ?");
+    query_bind_int(&query, work->row.id);
+    query_bind_int(&query, (int64_t)item->seq);
+    struct hash held = {0};
+    if (query_next(&query))
+        query_fixed(&query, 0, held.b, sizeof held.b);
+    enum status status = query_end(&query);
+    if (status != STATUS_OK)
+        return status;
+    if (!ID_EQUAL(&held, &item->hash))
+        return fork_put(work, item);
+    return item->entry.salt.len > 0 ? body_put(work, item) : STATUS_OK;
+}
+
+static enum status entry_put(struct work *work, const struct persist *item) {
+    struct store *store = work->store;
+    enum status status = header_decode(work->header, item->entry.header);
+    if (status == STATUS_OK)
+        status = room(work, work->header->cls);
+    if (status == STATUS_OK)
+        status = row_of(work, &item->log, true);
+    if (status != STATUS_OK)
+        return status;
+    if (item->seq <= work->row.head_seq)
+        return entry_again(work, item);
+    if (item->seq != work->row.head_seq + 1 || (item->seq > 1 && !ID_EQUAL(&work->header->prev, &work->row.head_hash)))
+        return STATUS_GAP;
+    int state = BODY_HELD;
+    if (item->entry.salt.len == 0)
+        state = tree_may_hold_body(store->tree, &store->unit, work->header) ? BODY_MISSING : BODY_WITHHELD;
+    const struct stored_entry entry = {.log = item->log, .seq = item->seq, .hash = item->hash, .entry = item->entry};
+    int64_t id;
+    status = log_add(store, &work->row, &entry, state, &id);
+    work->row.head_seq = item->seq;
+    work->row.head_hash = item->hash;
+    touch_log(work, work->row.id);
+    return status;
+}
+
+/* ---- receipts ---- */
+
+static enum status receipt_put(struct work *work, const struct persist *item) {
+    struct store *store = work->store;
+    const struct receipt *new = &item->receipt;
+    if (ID_EQUAL(&new->holder, &store->self))
+        return STATUS_OK; /* what we hold we know better than who repeats it */
+    struct query query = db_query(store->db, "SELECT bytes FROM receipt WHERE node = ? AND kind = ? AND epoch = ? AND holder = ?");
+    query_bind_blob(&query, bytes_of(new->log.node.b, sizeof new->log.node.b));
+    query_bind_int(&query, new->log.kind);
+    query_bind_blob(&query, bytes_of(new->log.epoch.b, sizeof new->log.epoch.b));
+    query_bind_blob(&query, bytes_of(new->holder.b, sizeof new->holder.b));
+    bool take = true;
+    if (query_next(&query)) {
+        struct receipt held;
+        struct bytes bytes = query_blob(&query, 0);
+        /* One that the disk has damaged is replaced like a lower one. */
+        if (receipt_decode(&held, bytes) == STATUS_OK)
+            take = item->direct ? !bytes_equal(bytes, item->receipt_bytes.receipt) : receipt_compare(new, &held) > 0;
+    }
+    enum status status = query_end(&query);
+    return status != STATUS_OK || !take ? status : receipt_store(store, new, &item->receipt_bytes);
+}
+
+/* ---- the whole ---- */
+
+typedef enum status put_fn(struct work *work, const struct persist *item);
+static put_fn *const put_by_kind[] = {
+    [PERSIST_ENTRY] = entry_put, [PERSIST_BODY] = body_put, [PERSIST_PART] = part_put, [PERSIST_RECEIPT] = receipt_put, [PERSIST_FORK] = fork_put,
+};
+
+static enum status put_all(struct work *work, const struct persist *items, size_t count) {
+    enum status status = store_touch(work->store);
+    for (size_t i = 0; status == STATUS_OK && i < count; i++) {
+        assert(items[i].kind >= PERSIST_ENTRY && items[i].kind <= PERSIST_FORK);
+        status = put_by_kind[items[i].kind](work, &items[i]);
+    }
+    for (size_t i = 0; status == STATUS_OK && i < work->touched_count; i++)
+        status = log_changed(work->store, work->touched[i]);
+    return status;
+}
+
+/* Applying may fail by our own fault or for want of something; what was received must stand all the same, or the sender would send it for ever. It is tried
+ * again with the next. */
+static enum status apply_apart(struct store *store) {
+    enum status status = db_savepoint(store->db);
+    if (status != STATUS_OK)
+        return status;
+    store->apply_status = apply_pending(store);
+    if (store->apply_status == STATUS_OK)
+        return db_release(store->db);
+    db_back(store->db);
+    form_view_close(store);
+    status = store_load_tree(store);
+    return status == STATUS_OK ? receipt_refresh(store) : status;
+}
+
+enum status store_persist(struct store *store, const struct persist *items, size_t count) {
+    if (count == 0)
+        return STATUS_OK;
+    struct work work = {.store = store, .header = malloc(sizeof *work.header), .touched = calloc(count, sizeof *work.touched)};
+    enum status status = work.header == NULL || work.touched == NULL ? STATUS_NO_MEMORY : store_begin(store);
+    if (status == STATUS_OK) {
+        status = put_all(&work, items, count);
+        if (status == STATUS_OK) {
+            store->tree_touched = true;
+            status = apply_apart(store);
+        }
+        if (status == STATUS_OK)
+            status = store_commit(store);
+        else
+            store_rollback(store);
+    }
+    free(work.header);
+    free(work.touched);
+    return status;
+}

@@ -1,0 +1,451 @@
+/* Puts into records. The common cases cost one insertion a record: a record nobody wrote before, or one whose writes this put has all seen. Everything else is
+ * merged anew from all standing puts of the record: slower, and equal by construction to what any other order of arrival gives. */
+#include "store/record_apply.h"
+
+#include "protocol/planted.h"
+#include "store/form_view.h"
+#include "store/period.h"
+#include "store/record.h"
+#include "store/record_load.h"
+
+#include <stdlib.h>
+
+enum { STATE_BYTES_MAX = 16 * 1024 * 1024 };
+
+/* One put being applied. */
+struct application {
+    struct store *store;
+    int64_t entry;
+    bool alone; /* the only change of its body: nothing else can have written its records under the same entry */
+    const struct put *put;
+    const struct form_family *family;
+    const struct form_version_view *version;
+    struct record_columns columns;
+    struct record_place place;
+    struct buffer state, old;
+    uint16_t fields[FORM_FIELDS_MAX];
+    struct cell cells[FORM_FIELDS_MAX];
+    int64_t asked; /* the last earlier entry asked about, and the answer: records of one put mostly follow records of one other */
+    bool follows;
+};
+
+/* ---- rows ---- */
+
+static void bind_place(struct query *query, const struct record_place *place) {
+    query_bind_int(query, place->form);
+    query_bind_int(query, place->period);
+    query_bind_int(query, place->unit);
+    query_bind_text(query, place->row);
+}
+
+static enum status insert_row(struct store *store, const struct record_place *place, struct bytes state, bool *inserted) {
+    struct query query = db_query(
+        store->db,
+        "INSERT INTO record(form, period, unit, row, state, sum, contested) VALUES(?, ?, ?, ?, ?, ?, 0) ON CONFLICT(form, period, unit, row) DO NOTHING");
+    bind_place(&query, place);
+    query_bind_blob(&query, state);
+    query_bind_int(&query, record_sum(place, state));
+    enum status status = query_run(&query);
+    *inserted = status == STATUS_OK && db_changes(store->db) == 1;
+    return status;
+}
+
+static enum status update_row(struct store *store, const struct record_place *place, struct bytes state, bool contested) {
+    struct query query = db_query(store->db, "UPDATE record SET state = ?, sum = ?, contested = ? WHERE form = ? AND period = ? AND unit = ? AND row = ?");
+    query_bind_blob(&query, state);
+    query_bind_int(&query, record_sum(place, state));
+    query_bind_int(&query, contested);
+    bind_place(&query, place);
+    return query_run(&query);
+}
+
+static enum status add_writer(struct store *store, const struct record_place *place, int64_t entry) {
+    struct query query = db_query(store->db, "INSERT INTO record_write(form, period, unit, row, entry) VALUES(?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
+    bind_place(&query, place);
+    query_bind_int(&query, entry);
+    return query_run(&query);
+}
+
+static enum status drop_writers(struct store *store, const struct record_place *place) {
+    struct query query = db_query(store->db, "DELETE FROM record_write WHERE form = ? AND period = ? AND unit = ? AND row = ?");
+    bind_place(&query, place);
+    return query_run(&query);
+}
+
+/* The record's state from these entries, and they as its writers. */
+static enum status merge_row(struct store *store, const struct record_place *place, const struct form_family *family, const int64_t *entries, size_t count,
+                             struct buffer *state) {
+    struct record_writes writes;
+    bool contested = false;
+    enum status status = record_load_writes(store, place, family, entries, count, &writes);
+    buffer_clear(state);
+    if (status == STATUS_OK)
+        status = register_merge(writes.writes, writes.count, record_load_seen, store, state, &contested);
+    if (status == STATUS_OK)
+        status = update_row(store, place, buffer_bytes(state), contested);
+    record_load_fini(&writes);
+    return status;
+}
+
+/* ---- one record of a put ---- */
+
+/* Has this put seen the earlier entry, and not the other way round? */
+static enum status has_followed(struct application *application, int64_t earlier) {
+    bool back = false;
+    if (application->asked == earlier)
+        return STATUS_OK;
+    enum status status = log_has_seen(application->store, application->entry, earlier, &application->follows);
+    if (status == STATUS_OK && application->follows)
+        status = log_has_seen(application->store, earlier, application->entry, &back);
+    application->follows = application->follows && !back;
+    application->asked = status == STATUS_OK ? earlier : 0;
+    return status;
+}
+
+/* What the put does to a record that stands already. */
+static enum status change_row(struct application *application, const int64_t *writers, size_t count, const struct register_write *write) {
+    struct store *store = application->store;
+    const struct record_place *place = &application->place;
+    bool again = false, follows = application->alone, contested = false;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count; i++)
+        again = again || writers[i] == application->entry;
+    if (again && application->alone)
+        return STATUS_OK; /* applied before */
+    for (size_t i = 0; i < count && follows && status == STATUS_OK; i++) {
+        status = has_followed(application, writers[i]);
+        follows = application->follows;
+    }
+    if (status != STATUS_OK)
+        return status;
+    if (!again && count == 1)
+        status = add_writer(store, place, writers[0]);
+    if (!again && status == STATUS_OK)
+        status = add_writer(store, place, application->entry);
+    if (status != STATUS_OK)
+        return status;
+    if (follows) {
+        status = record_read(store, place, &application->old);
+        buffer_clear(&application->state);
+        if (status == STATUS_OK)
+            status = register_replace(buffer_bytes(&application->old), write, &application->state, &contested);
+        return status == STATUS_OK ? update_row(store, place, buffer_bytes(&application->state), contested) : status;
+    }
+    int64_t *entries = malloc((count + 1) * sizeof *entries);
+    if (entries == NULL)
+        return STATUS_NO_MEMORY;
+    memcpy(entries, writers, count * sizeof *entries);
+    entries[count] = application->entry;
+    status = merge_row(store, place, application->family, entries, again ? count : count + 1, &application->state);
+    free(entries);
+    return status;
+}
+
+static enum status apply_record(struct application *application, size_t record) {
+    const struct put *put = application->put;
+    struct register_write write = {application->entry, 0, application->fields, application->cells};
+    application->place.period = put->keys[record].period;
+    application->place.row = put->keys[record].row;
+    write.count = record_load_cells(&application->columns, put, application->version, record, application->fields, application->cells);
+    if (write.count == 0)
+        return STATUS_OK;
+    buffer_clear(&application->state);
+    bool inserted;
+    enum status status = register_first(&write, &application->state);
+    if (status == STATUS_OK)
+        status = insert_row(application->store, &application->place, buffer_bytes(&application->state), &inserted);
+    if (status != STATUS_OK || inserted)
+        return status;
+    int64_t *writers;
+    size_t count;
+    status = record_writers(application->store, &application->place, &writers, &count);
+    if (status == STATUS_OK)
+        status = change_row(application, writers, count, &write);
+    free(writers);
+    return status;
+}
+
+static enum status apply_put(struct store *store, int64_t entry, bool alone, const struct put *put, const struct form_family *family,
+                             const struct form_version_view *version, const struct unit_id *unit) {
+    struct application *application = calloc(1, sizeof *application);
+    if (application == NULL)
+        return STATUS_NO_MEMORY;
+    *application = (struct application){.store = store, .entry = entry, .alone = alone, .put = put, .family = family, .version = version};
+    buffer_init(&application->state, STATE_BYTES_MAX);
+    buffer_init(&application->old, STATE_BYTES_MAX);
+    record_load_columns(&application->columns, put, version);
+    enum status status = record_form_number(store, family->form_id, true, &application->place.form);
+    if (status == STATUS_OK)
+        status = record_unit_number(store, unit, true, &application->place.unit);
+    for (size_t i = PLANTED("skip-record"); i < put->record_count && status == STATUS_OK; i++)
+        status = apply_record(application, i);
+    buffer_fini(&application->state);
+    buffer_fini(&application->old);
+    free(application);
+    return status;
+}
+
+/* ---- one put ---- */
+
+/* Units of a level that the form does not name do not report it: judged on the last day of each period. A form that names none leaves that to entry (units get
+ * children later). */
+static bool level_fits(struct store *store, const struct put *put, const struct form *form, uint32_t unit) {
+    for (size_t i = 0; i < put->record_count && form->level_count > 0; i++) {
+        const struct period period = {form->period, put->keys[i].period};
+        int32_t first, last;
+        if (i > 0 && put->keys[i].period == put->keys[i - 1].period)
+            continue;
+        period_window(&period, form->window, &first, &last);
+        if (!form_view_expects(store, form, unit, last))
+            return false;
+    }
+    return true;
+}
+
+struct verdict {
+    enum status status;
+    struct bytes detail; /* what it waits for */
+};
+
+static struct verdict judge(struct store *store, const struct put *put, const struct header *header, const struct form_family **family,
+                            const struct form_version_view **version) {
+    const struct unit_id *id = &header->audience[0].unit;
+    uint32_t unit = tree_unit(store->tree, id);
+    enum status status = form_view_version(store, &put->form_version, family, version);
+    if (status == STATUS_NOT_FOUND)
+        return (struct verdict){STATUS_FORM_UNKNOWN, bytes_of(put->form_version.b, sizeof put->form_version.b)};
+    if (status != STATUS_OK)
+        return (struct verdict){status, {0}};
+    if (put_fits(put, &(*version)->form) != STATUS_OK)
+        return (struct verdict){STATUS_MALFORMED, {0}};
+    for (size_t i = 0; i < put->record_count; i++) {
+        if (!period_valid((*version)->form.period, put->keys[i].period))
+            return (struct verdict){STATUS_MALFORMED, {0}};
+    }
+    if (unit == TREE_NONE)
+        return (struct verdict){STATUS_UNIT_UNKNOWN, bytes_of(id->b, sizeof id->b)};
+    if (!level_fits(store, put, &(*version)->form, unit))
+        return (struct verdict){STATUS_UNIT_NOT_REPORTING, bytes_of(id->b, sizeof id->b)};
+    return (struct verdict){STATUS_OK, {0}};
+}
+
+static bool sets_aside(enum status status) {
+    return status == STATUS_FORM_UNKNOWN || status == STATUS_MALFORMED || status == STATUS_UNIT_UNKNOWN || status == STATUS_UNIT_NOT_REPORTING;
+}
+
+static enum status apply_change(struct store *store, const struct stored_entry *entry, const struct header *header, const struct change *change, bool alone) {
+    if (change->kind != CHANGE_PUT)
+        return apply_set_aside(store, entry->id, change->place, STATUS_CHANGE_UNKNOWN, (struct bytes){0});
+    struct put put;
+    const struct form_family *family;
+    const struct form_version_view *version;
+    enum status status = put_decode(&put, change->payload);
+    if (status == STATUS_OK) {
+        struct verdict verdict = judge(store, &put, header, &family, &version);
+        status = verdict.status;
+        if (sets_aside(status))
+            status = apply_set_aside(store, entry->id, change->place, verdict.status, verdict.detail);
+        else if (status == STATUS_OK)
+            status = apply_put(store, entry->id, alone, &put, family, version, &header->audience[0].unit);
+    } else if (status != STATUS_NO_MEMORY) {
+        status = apply_set_aside(store, entry->id, 0, STATUS_MALFORMED, (struct bytes){0});
+    }
+    put_fini(&put);
+    return status;
+}
+
+/* Is every put of the body well formed? A body of one change finds out when it is applied. */
+static enum status prove_all(struct bytes bytes, bool *sound) {
+    struct body_reader body;
+    struct change change;
+    struct put put;
+    *sound = body_open(&body, bytes, CLASS_RECORD) == STATUS_OK;
+    while (*sound && body_next(&body, &change)) {
+        enum status status = change.kind == CHANGE_PUT && body.count > 1 ? put_decode(&put, change.payload) : STATUS_OK;
+        if (change.kind == CHANGE_PUT && body.count > 1)
+            put_fini(&put);
+        if (status == STATUS_NO_MEMORY)
+            return status;
+        *sound = status == STATUS_OK;
+    }
+    *sound = *sound && body_close(&body) == STATUS_OK;
+    return STATUS_OK;
+}
+
+enum status record_apply(struct store *store, const struct stored_entry *entry, const struct header *header) {
+    bool sound;
+    enum status status = prove_all(entry->entry.body, &sound);
+    if (status != STATUS_OK)
+        return status;
+    if (!sound)
+        return apply_set_aside(store, entry->id, 0, STATUS_MALFORMED, (struct bytes){0});
+    struct body_reader body;
+    struct change change;
+    status = body_open(&body, entry->entry.body, CLASS_RECORD);
+    while (status == STATUS_OK && body_next(&body, &change))
+        status = apply_change(store, entry, header, &change, body.count == 1);
+    return status;
+}
+
+/* ---- taking back ---- */
+
+/* The record without the entry. */
+static enum status withdraw_from(struct store *store, const struct record_place *place, const struct form_family *family, int64_t entry, struct buffer *state) {
+    int64_t *writers;
+    size_t count, kept = 0;
+    enum status status = record_writers(store, place, &writers, &count);
+    if (status == STATUS_NOT_FOUND)
+        return STATUS_OK;
+    for (size_t i = 0; i < count; i++) {
+        if (writers[i] != entry)
+            writers[kept++] = writers[i];
+    }
+    if (status == STATUS_OK && kept < count) {
+        status = drop_writers(store, place);
+        for (size_t i = 0; i < kept && kept > 1 && status == STATUS_OK; i++)
+            status = add_writer(store, place, writers[i]);
+        if (status == STATUS_OK && kept > 0) {
+            status = merge_row(store, place, family, writers, kept, state);
+        } else if (status == STATUS_OK) {
+            struct query query = db_query(store->db, "DELETE FROM record WHERE form = ? AND period = ? AND unit = ? AND row = ?");
+            bind_place(&query, place);
+            status = query_run(&query);
+        }
+    }
+    free(writers);
+    return status;
+}
+
+static enum status withdraw_put(struct store *store, int64_t entry, const struct unit_id *unit, struct bytes payload) {
+    struct put put;
+    const struct form_family *family;
+    const struct form_version_view *version;
+    struct record_place place = {0};
+    struct buffer state;
+    buffer_init(&state, STATE_BYTES_MAX);
+    enum status status = put_decode(&put, payload);
+    if (status == STATUS_OK)
+        status = form_view_version(store, &put.form_version, &family, &version);
+    if (status == STATUS_OK)
+        status = record_form_number(store, family->form_id, false, &place.form);
+    if (status == STATUS_OK)
+        status = record_unit_number(store, unit, false, &place.unit);
+    for (size_t i = 0; i < put.record_count && status == STATUS_OK; i++) {
+        place.period = put.keys[i].period;
+        place.row = put.keys[i].row;
+        status = withdraw_from(store, &place, family, entry, &state);
+    }
+    buffer_fini(&state);
+    put_fini(&put);
+    bool nothing_there = status == STATUS_NOT_FOUND || status == STATUS_MALFORMED || status == STATUS_TRUNCATED || status == STATUS_TRAILING;
+    return nothing_there ? STATUS_OK : status;
+}
+
+enum status record_apply_withdraw(struct store *store, int64_t entry_id) {
+    struct header *header = malloc(sizeof *header);
+    struct buffer memory = {0};
+    struct stored_entry entry;
+    struct body_reader body;
+    struct change change;
+    enum status status = header != NULL ? record_load_entry(store, entry_id, &memory, &entry, header) : STATUS_NO_MEMORY;
+    if (status == STATUS_OK && entry.entry.body.len > 0 && header->cls == CLASS_RECORD && body_open(&body, entry.entry.body, CLASS_RECORD) == STATUS_OK) {
+        while (status == STATUS_OK && body_next(&body, &change)) {
+            if (change.kind == CHANGE_PUT)
+                status = withdraw_put(store, entry_id, &header->audience[0].unit, change.payload);
+        }
+    }
+    buffer_fini(&memory);
+    free(header);
+    return status;
+}
+
+/* ---- judging anew ---- */
+
+struct entry_list {
+    int64_t *items;
+    size_t count, capacity;
+};
+
+static enum status collect(struct entry_list *entries, int64_t entry) {
+    if (entries->count == entries->capacity) {
+        size_t capacity = entries->capacity > 0 ? entries->capacity * 2 : 64;
+        int64_t *grown = realloc(entries->items, capacity * sizeof *grown);
+        if (grown == NULL)
+            return STATUS_NO_MEMORY;
+        entries->items = grown;
+        entries->capacity = capacity;
+    }
+    entries->items[entries->count++] = entry;
+    return STATUS_OK;
+}
+
+static int by_entry(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Entries that wrote records of the unit, or wait for its level. */
+static enum status collect_entries(struct store *store, const struct unit_id *unit, struct entry_list *entries) {
+    int64_t number;
+    enum status status = record_unit_number(store, unit, false, &number);
+    if (status == STATUS_OK) {
+        struct query query = db_query(store->db, "SELECT state FROM record WHERE unit = ?");
+        query_bind_int(&query, number);
+        while (status == STATUS_OK && query_next(&query)) {
+            int64_t entry = register_only_entry(query_blob(&query, 0));
+            status = entry != 0 ? collect(entries, entry) : STATUS_OK;
+        }
+        enum status ended = query_end(&query);
+        status = ended != STATUS_OK ? ended : status;
+        query = db_query(store->db, "SELECT DISTINCT entry FROM record_write WHERE unit = ?");
+        query_bind_int(&query, number);
+        while (status == STATUS_OK && query_next(&query))
+            status = collect(entries, query_int(&query, 0));
+        ended = query_end(&query);
+        status = ended != STATUS_OK ? ended : status;
+    }
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+        return status;
+    struct query query = db_query(store->db, "SELECT DISTINCT entry FROM set_aside WHERE reason = ? AND detail = ?");
+    query_bind_int(&query, STATUS_UNIT_NOT_REPORTING);
+    query_bind_blob(&query, bytes_of(unit->b, sizeof unit->b));
+    status = STATUS_OK;
+    while (status == STATUS_OK && query_next(&query))
+        status = collect(entries, query_int(&query, 0));
+    enum status ended = query_end(&query);
+    return ended != STATUS_OK ? ended : status;
+}
+
+/* Taken out and put in again: what stands by the level of now stands afterwards, the rest is set aside. */
+static enum status judge_again(struct store *store, int64_t entry_id) {
+    struct header *header = malloc(sizeof *header);
+    struct buffer memory = {0};
+    struct stored_entry entry;
+    enum status status = header != NULL ? record_apply_withdraw(store, entry_id) : STATUS_NO_MEMORY;
+    if (status == STATUS_OK) {
+        struct query query = db_query(store->db, "DELETE FROM set_aside WHERE entry = ? AND reason = ?");
+        query_bind_int(&query, entry_id);
+        query_bind_int(&query, STATUS_UNIT_NOT_REPORTING);
+        status = query_run(&query);
+    }
+    if (status == STATUS_OK)
+        status = record_load_entry(store, entry_id, &memory, &entry, header);
+    if (status == STATUS_OK)
+        status = record_apply(store, &entry, header);
+    buffer_fini(&memory);
+    free(header);
+    return status;
+}
+
+enum status record_apply_rejudge(struct store *store, uint32_t unit) {
+    struct entry_list entries = {0};
+    enum status status = collect_entries(store, tree_unit_id(store->tree, unit), &entries);
+    if (status == STATUS_OK && entries.count > 0)
+        qsort(entries.items, entries.count, sizeof *entries.items, by_entry);
+    for (size_t i = 0; i < entries.count && status == STATUS_OK; i++) {
+        if (i == 0 || entries.items[i] != entries.items[i - 1])
+            status = judge_again(store, entries.items[i]);
+    }
+    free(entries.items);
+    return status;
+}

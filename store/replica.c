@@ -1,0 +1,311 @@
+#include "store/log.h"
+
+#include <stdlib.h>
+
+static void bind_log(struct query *query, const struct log_id *log) {
+    query_bind_blob(query, bytes_of(log->node.b, sizeof log->node.b));
+    query_bind_int(query, log->kind);
+    query_bind_blob(query, bytes_of(log->epoch.b, sizeof log->epoch.b));
+}
+
+static uint64_t replica_version(void *ctx) {
+    return store_version(ctx);
+}
+
+static uint64_t replica_views_version(void *ctx) {
+    return store_views_version(ctx);
+}
+
+static bool replica_may_hold_log(void *ctx, const struct unit_id *unit, const struct log_id *log) {
+    const struct store *store = ctx;
+    return tree_may_hold_log(store->tree, unit, log);
+}
+
+static bool replica_may_hold_body(void *ctx, const struct unit_id *unit, const struct header *header) {
+    const struct store *store = ctx;
+    return tree_may_hold_body(store->tree, unit, header);
+}
+
+static bool replica_may_hold_receipt(void *ctx, const struct unit_id *unit, const struct node_id *holder, const struct log_id *log) {
+    const struct store *store = ctx;
+    return tree_may_hold_receipt(store->tree, unit, holder, log);
+}
+
+/* ---- shared logs ---- */
+
+struct shared_log {
+    struct log_head head;
+    uint32_t author; /* handle in the tree; TREE_NONE: the recovery log */
+};
+struct gather {
+    struct store *store;
+    const struct unit_id *peer;
+    struct shared_log *logs;
+    size_t count, capacity;
+    enum status status;
+};
+
+/* Takes the rows that a query gives (node, kind, epoch, head_seq, head_hash), those that both may hold. Ends the query. */
+static void gather_rows(struct gather *gather, struct query *query) {
+    struct store *store = gather->store;
+    while (gather->status == STATUS_OK && query_next(query)) {
+        struct shared_log log = {.author = TREE_NONE};
+        struct hash hash;
+        query_fixed(query, 0, log.head.log.node.b, sizeof log.head.log.node.b);
+        log.head.log.kind = (uint8_t)query_int(query, 1);
+        query_fixed(query, 2, log.head.log.epoch.b, sizeof log.head.log.epoch.b);
+        log.head.seq = (uint64_t)query_int(query, 3);
+        query_fixed(query, 4, hash.b, sizeof hash.b);
+        log.head.hash = hash_short(&hash);
+        if (log.head.log.kind != LOG_RECOVERY)
+            log.author = tree_node(store->tree, &log.head.log.node);
+        bool judged = log.head.log.kind == LOG_RECOVERY || log.author != TREE_NONE; /* a log whose author is not admitted here is not shared */
+        if (!judged || log.head.seq == 0 || !tree_may_hold_log(store->tree, &store->unit, &log.head.log) ||
+            !tree_may_hold_log(store->tree, gather->peer, &log.head.log))
+            continue;
+        if (gather->count == gather->capacity) {
+            size_t capacity = gather->capacity > 0 ? gather->capacity * 2 : 64;
+            struct shared_log *grown = realloc(gather->logs, capacity * sizeof *grown);
+            if (grown == NULL) {
+                gather->status = STATUS_NO_MEMORY;
+                break;
+            }
+            gather->logs = grown;
+            gather->capacity = capacity;
+        }
+        gather->logs[gather->count++] = log;
+    }
+    enum status status = query_end(query);
+    if (gather->status == STATUS_OK)
+        gather->status = status;
+}
+
+static void gather_node(struct gather *gather, const struct node_id *node) {
+    struct query query = db_query(gather->store->db, "SELECT node, kind, epoch, head_seq, head_hash FROM log WHERE node = ?");
+    query_bind_blob(&query, bytes_of(node->b, sizeof node->b));
+    gather_rows(gather, &query);
+}
+
+static bool gather_unit(void *arg, uint32_t unit, unsigned depth) {
+    struct gather *gather = arg;
+    struct tree *tree = gather->store->tree;
+    const uint32_t *nodes;
+    (void)depth;
+    size_t count = tree_unit_nodes(tree, unit, &nodes);
+    for (size_t i = 0; gather->status == STATUS_OK && i < count; i++)
+        gather_node(gather, &tree_node_at(tree, nodes[i])->id);
+    return gather->status == STATUS_OK;
+}
+
+/* What two units share lies in the subtree and the line of either: of a parent and one of 3,321 children, the child's is a handful. So a session costs what its
+ * peer may see, not what this node holds. */
+static void gather_all(struct gather *gather) {
+    struct store *store = gather->store;
+    static const struct node_id recovery;
+    gather_node(gather, &recovery);
+    uint32_t own = tree_unit(store->tree, &store->unit), peer = tree_unit(store->tree, gather->peer);
+    if (peer == TREE_NONE && own == TREE_NONE)
+        return;
+    uint32_t lower = peer == TREE_NONE || (own != TREE_NONE && tree_is_under(store->tree, own, peer, TREE_TODAY)) ? own : peer;
+    uint32_t line[LINE_UNITS_MAX];
+    size_t above = tree_line(store->tree, lower, TREE_TODAY, line);
+    for (size_t i = 0; i < above; i++)
+        gather_unit(gather, line[i], 0);
+    tree_walk(store->tree, lower, TREE_TODAY, gather_unit, gather);
+}
+
+static void gather_since(struct gather *gather, uint64_t since) {
+    struct query query = db_query(gather->store->db, "SELECT node, kind, epoch, head_seq, head_hash FROM log WHERE version > ?");
+    query_bind_int(&query, since > INT64_MAX ? INT64_MAX : (int64_t)since);
+    gather_rows(gather, &query);
+}
+
+/* The recovery log, then by the author's seniority, the directive log before the report log, then epochs. */
+static int shared_log_order(const void *x, const void *y, void *arg) {
+    const struct shared_log *a = x, *b = y;
+    const struct tree *tree = arg;
+    bool a_recovery = a->author == TREE_NONE, b_recovery = b->author == TREE_NONE;
+    if (a_recovery || b_recovery)
+        return (int)b_recovery - (int)a_recovery;
+    if (a->author != b->author)
+        return tree_seniority(tree, a->author, b->author);
+    if (a->head.log.kind != b->head.log.kind)
+        return a->head.log.kind == LOG_DIRECTIVE ? -1 : 1;
+    return ID_COMPARE(&a->head.log.epoch, &b->head.log.epoch);
+}
+
+static enum status replica_each_shared_log(void *ctx, const struct unit_id *peer, uint64_t since, log_head_fn fn, void *arg) {
+    struct store *store = ctx;
+    struct gather gather = {.store = store, .peer = peer};
+    if (since > 0)
+        gather_since(&gather, since);
+    else
+        gather_all(&gather);
+    if (gather.status == STATUS_OK && gather.count > 0) {
+        qsort_r(gather.logs, gather.count, sizeof gather.logs[0], shared_log_order, store->tree);
+        for (size_t i = 0; i < gather.count && fn(arg, &gather.logs[i].head); i++) {}
+    }
+    free(gather.logs);
+    return gather.status;
+}
+
+static enum status replica_head(void *ctx, const struct log_id *log, struct log_head *out) {
+    struct log_row row;
+    memset(out, 0, sizeof *out);
+    enum status status = log_row(ctx, log, &row);
+    if (status != STATUS_OK)
+        return status;
+    *out = (struct log_head){.log = *log, .seq = row.head_seq, .hash = hash_short(&row.head_hash)};
+    return STATUS_OK;
+}
+
+/* ---- entries ---- */
+
+static enum status replica_entry(void *ctx, const struct log_id *log, uint64_t seq, struct entry *out) {
+    struct store *store = ctx;
+    struct stored_entry stored;
+    enum status status = log_read_at(store, log, seq, &store->replica_entry, &stored);
+    *out = stored.entry;
+    return status;
+}
+
+static enum status replica_each_gap(void *ctx, const struct log_id *log, gap_fn fn, void *arg) {
+    struct store *store = ctx;
+    struct query query = db_query(store->db, "SELECT e.seq FROM log l JOIN entry e ON e.log = l.id WHERE l.node = ? AND l.kind = ? AND l.epoch = ? AND l.gaps "
+                                             "> 0 AND e.body_state = 2 ORDER BY e.seq");
+    bind_log(&query, log);
+    uint64_t from = 0, to = 0;
+    bool going = true;
+    while (going && query_next(&query)) {
+        uint64_t seq = (uint64_t)query_int(&query, 0);
+        if (from != 0 && seq == to + 1) {
+            to = seq;
+            continue;
+        }
+        if (from != 0)
+            going = fn(arg, from, to);
+        from = to = seq;
+    }
+    enum status status = query_end(&query);
+    if (status == STATUS_OK && going && from != 0)
+        (void)fn(arg, from, to);
+    return status;
+}
+
+static uint32_t replica_partial(void *ctx, const struct log_id *log, uint64_t seq, struct bytes *held) {
+    struct store *store = ctx;
+    struct buffer *memory = &store->replica_part;
+    struct query query = db_query(store->db, "SELECT p.body FROM log l JOIN entry e ON e.log = l.id JOIN part p ON p.entry = e.id"
+                                             " WHERE l.node = ? AND l.kind = ? AND l.epoch = ? AND e.seq = ? AND e.body_state = 2");
+    bind_log(&query, log);
+    query_bind_int(&query, (int64_t)seq);
+    buffer_clear(memory);
+    enum status status = STATUS_OK;
+    if (query_next(&query)) {
+        struct bytes body = query_blob(&query, 0);
+        status = buffer_append(memory, body.data, body.len);
+    }
+    enum status ended = query_end(&query);
+    if (status != STATUS_OK || ended != STATUS_OK)
+        buffer_clear(memory); /* then it is asked for from its start */
+    if (held != NULL)
+        *held = buffer_bytes(memory);
+    return (uint32_t)memory->len;
+}
+
+static enum status replica_node(void *ctx, const struct node_id *node, uint8_t signing_key[32], struct unit_id *unit) {
+    const struct store *store = ctx;
+    uint32_t at = tree_node(store->tree, node);
+    if (at == TREE_NONE) {
+        memset(signing_key, 0, 32);
+        memset(unit, 0, sizeof *unit);
+        return STATUS_AUTHOR_UNKNOWN;
+    }
+    const struct tree_node *found = tree_node_at(store->tree, at);
+    memcpy(signing_key, found->signing_key, 32);
+    *unit = *tree_unit_id(store->tree, found->unit);
+    return STATUS_OK;
+}
+
+/* ---- receipts ---- */
+
+/* Gives the rows (bytes, signature) of a query to fn, those that both this node and the peer may hold. Ends the query. */
+static enum status receipts_give(struct store *store, const struct unit_id *peer, struct query *query, receipt_fn fn, void *arg) {
+    enum status status = STATUS_OK;
+    bool going = true;
+    while (going && status == STATUS_OK && query_next(query)) {
+        struct receipt receipt;
+        struct signed_receipt bytes = {.receipt = query_blob(query, 0)};
+        query_fixed(query, 1, bytes.signature, sizeof bytes.signature);
+        if (receipt_decode(&receipt, bytes.receipt) != STATUS_OK)
+            status = STATUS_STORE_DAMAGED;
+        else if (tree_may_hold_receipt(store->tree, peer, &receipt.holder, &receipt.log) &&
+                 tree_may_hold_receipt(store->tree, &store->unit, &receipt.holder, &receipt.log))
+            going = fn(arg, &receipt, &bytes);
+    }
+    enum status ended = query_end(query);
+    return ended != STATUS_OK ? ended : status;
+}
+
+static enum status replica_each_receipt(void *ctx, const struct unit_id *peer, const struct log_id *log, receipt_fn fn, void *arg) {
+    struct store *store = ctx;
+    struct query query = db_query(store->db, "SELECT bytes, signature FROM receipt WHERE node = ? AND kind = ? AND epoch = ? ORDER BY holder");
+    bind_log(&query, log);
+    return receipts_give(store, peer, &query, fn, arg);
+}
+
+static enum status replica_each_receipt_since(void *ctx, const struct unit_id *peer, uint64_t since, receipt_fn fn, void *arg) {
+    struct store *store = ctx;
+    struct query query = db_query(store->db, "SELECT bytes, signature FROM receipt WHERE version > ? ORDER BY version");
+    query_bind_int(&query, since > INT64_MAX ? INT64_MAX : (int64_t)since);
+    return receipts_give(store, peer, &query, fn, arg);
+}
+
+static enum status replica_receipt(void *ctx, const struct node_id *holder, const struct log_id *log, struct receipt *out, struct signed_receipt *bytes) {
+    struct store *store = ctx;
+    struct buffer *memory = &store->replica_receipt;
+    struct signed_receipt found = {0};
+    memset(out, 0, sizeof *out);
+    buffer_clear(memory);
+    struct query query = db_query(store->db, "SELECT bytes, signature FROM receipt WHERE node = ? AND kind = ? AND epoch = ? AND holder = ?");
+    bind_log(&query, log);
+    query_bind_blob(&query, bytes_of(holder->b, sizeof holder->b));
+    enum status status = STATUS_NOT_FOUND;
+    if (query_next(&query)) {
+        struct bytes kept = query_blob(&query, 0);
+        query_fixed(&query, 1, found.signature, sizeof found.signature);
+        status = buffer_append(memory, kept.data, kept.len);
+    }
+    enum status ended = query_end(&query);
+    if (ended != STATUS_OK)
+        status = ended;
+    found.receipt = buffer_bytes(memory);
+    if (status == STATUS_OK && receipt_decode(out, found.receipt) != STATUS_OK)
+        status = STATUS_STORE_DAMAGED;
+    if (status != STATUS_OK)
+        found = (struct signed_receipt){0};
+    if (bytes != NULL)
+        *bytes = found;
+    return status;
+}
+
+static const struct replica_ops replica_table = {
+    .version = replica_version,
+    .views_version = replica_views_version,
+    .each_shared_log = replica_each_shared_log,
+    .head = replica_head,
+    .may_hold_log = replica_may_hold_log,
+    .may_hold_body = replica_may_hold_body,
+    .entry = replica_entry,
+    .each_gap = replica_each_gap,
+    .partial = replica_partial,
+    .node = replica_node,
+    .each_receipt = replica_each_receipt,
+    .each_receipt_since = replica_each_receipt_since,
+    .receipt = replica_receipt,
+    .may_hold_receipt = replica_may_hold_receipt,
+};
+
+void store_replica(struct store *store, struct replica *out) {
+    *out = (struct replica){.ops = &replica_table, .ctx = store, .founding = &store->founding, .self = store->self, .unit = store->unit};
+}

@@ -1,0 +1,107 @@
+#include "store/schema.h"
+
+/* "hoi1", so that `file` and a support person can tell the file. */
+enum { SCHEMA_APPLICATION_ID = 0x686f6931, SCHEMA_VERSION = 1 };
+
+/* The truth: logs as received. */
+static const char schema_logs[] =
+    /* key, value: founding statement, own node id, line hint, change counter, clean-close mark */
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE config (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+    /* One row a log held. version: the store's change counter when it last changed. gaps: entitled bodies not held. */
+    "CREATE TABLE log (id INTEGER PRIMARY KEY, node BLOB NOT NULL CHECK(length(node)=16), kind INTEGER NOT NULL, epoch BLOB NOT NULL CHECK(length(epoch)=8),"
+    " head_seq INTEGER NOT NULL, head_hash BLOB NOT NULL CHECK(length(head_hash)=32), bodies INTEGER NOT NULL, gaps INTEGER NOT NULL, applied INTEGER NOT NULL,"
+    " version INTEGER NOT NULL, receipt_due INTEGER NOT NULL, UNIQUE(node, kind, epoch)) STRICT;"
+    "CREATE INDEX log_version ON log(version);"
+    "CREATE INDEX log_due ON log(id) WHERE receipt_due = 1;"
+    "CREATE INDEX log_pending ON log(id) WHERE applied < head_seq;"
+    /* body_state: 1 held, 2 entitled but missing, 3 not entitled, 4 erased. */
+    "CREATE TABLE entry (id INTEGER PRIMARY KEY, log INTEGER NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL CHECK(length(hash)=32), header BLOB NOT NULL,"
+    " signature BLOB NOT NULL, salt BLOB, body BLOB, body_state INTEGER NOT NULL, UNIQUE(log, seq)) STRICT;"
+    "CREATE INDEX entry_missing ON entry(log, seq) WHERE body_state = 2;"
+    "CREATE INDEX entry_withheld ON entry(log, seq) WHERE body_state = 3;"
+    "CREATE TABLE part (entry INTEGER PRIMARY KEY, salt BLOB NOT NULL, held INTEGER NOT NULL, body BLOB NOT NULL) STRICT;"
+    /* Evidence: another header at a seq held. */
+    "CREATE TABLE fork (log INTEGER NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL, header BLOB NOT NULL, signature BLOB NOT NULL, PRIMARY KEY(log, seq, "
+    "hash))"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE TABLE receipt (holder BLOB NOT NULL, node BLOB NOT NULL, kind INTEGER NOT NULL, epoch BLOB NOT NULL, seq INTEGER NOT NULL, bodies INTEGER NOT NULL,"
+    " applied INTEGER NOT NULL, aside INTEGER NOT NULL, time INTEGER NOT NULL, bytes BLOB NOT NULL, signature BLOB NOT NULL, version INTEGER NOT NULL,"
+    " PRIMARY KEY(node, kind, epoch, holder)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX receipt_version ON receipt(version);"
+    /* Answers to changing requests, by their id; the oldest are dropped past a bound. */
+    "CREATE TABLE request (id TEXT PRIMARY KEY, time INTEGER NOT NULL, response TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX request_time ON request(time);"
+    /* Open and used join tokens: the secret's hash; used_by the signing key that used it, admission the entry. */
+    "CREATE TABLE invitation (secret_hash BLOB PRIMARY KEY, unit BLOB NOT NULL, expires INTEGER NOT NULL, nonce BLOB NOT NULL, signing_key BLOB, transport_key "
+    "BLOB,"
+    " entry INTEGER) STRICT, WITHOUT ROWID;";
+
+/* Views: derived from the logs alone, dropped and made anew by rebuild. */
+static const char schema_views[] =
+    /* Control facts as given to the tree, in the order they came (the tree does not depend on it): loaded at open. */
+    "CREATE TABLE fact (entry INTEGER NOT NULL, place INTEGER NOT NULL, kind INTEGER NOT NULL, PRIMARY KEY(entry, place)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE form (id INTEGER PRIMARY KEY, version BLOB NOT NULL UNIQUE, form_id BLOB NOT NULL, issuer BLOB NOT NULL, name TEXT NOT NULL, label INTEGER "
+    "NOT NULL,"
+    " previous BLOB, entry INTEGER NOT NULL, place INTEGER NOT NULL, payload BLOB NOT NULL) STRICT;"
+    "CREATE INDEX form_by_id ON form(form_id);"
+    /* Numbers for what the wide tables refer to: a form id (all versions), a unit concerned. Assigned on first use; only local. */
+    "CREATE TABLE form_key (id INTEGER PRIMARY KEY, form_id BLOB NOT NULL UNIQUE) STRICT;"
+    "CREATE TABLE unit_key (id INTEGER PRIMARY KEY, unit BLOB NOT NULL UNIQUE) STRICT;"
+    /* One packed register state a record (store/register.h); sum: db_checksum over key and state (store/record.c). */
+    "CREATE TABLE record (form INTEGER NOT NULL, period INTEGER NOT NULL, unit INTEGER NOT NULL, row TEXT NOT NULL, state BLOB NOT NULL, sum INTEGER NOT NULL,"
+    " contested INTEGER NOT NULL, PRIMARY KEY(form, period, unit, row)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX record_contested ON record(contested) WHERE contested = 1;"
+    /* Which standing puts wrote a record: only where there are two or more (else the state names the one). */
+    "CREATE TABLE record_write (form INTEGER NOT NULL, period INTEGER NOT NULL, unit INTEGER NOT NULL, row TEXT NOT NULL, entry INTEGER NOT NULL,"
+    " PRIMARY KEY(form, period, unit, row, entry)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE document (entry INTEGER NOT NULL, place INTEGER NOT NULL, unit BLOB NOT NULL, time INTEGER NOT NULL, title TEXT NOT NULL, PRIMARY KEY(entry, "
+    "place))"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE TABLE set_aside (entry INTEGER NOT NULL, place INTEGER NOT NULL, reason INTEGER NOT NULL, detail BLOB, PRIMARY KEY(entry, place)) STRICT, WITHOUT "
+    "ROWID;"
+    "CREATE INDEX set_aside_reason ON set_aside(reason, detail);";
+
+enum status schema_ready(struct db *db) {
+    struct query query = db_query(db, "PRAGMA application_id");
+    int64_t application = query_next(&query) ? query_int(&query, 0) : 0;
+    enum status status = query_end(&query);
+    if (status != STATUS_OK)
+        return status;
+    query = db_query(db, "PRAGMA user_version");
+    int64_t version = query_next(&query) ? query_int(&query, 0) : 0;
+    status = query_end(&query);
+    if (status != STATUS_OK)
+        return status;
+    if (application == SCHEMA_APPLICATION_ID)
+        return version == SCHEMA_VERSION ? STATUS_OK : version > SCHEMA_VERSION ? STATUS_STORE_NEWER : STATUS_STORE_DAMAGED;
+    if (application != 0 || version != 0)
+        return STATUS_STORE_DAMAGED;
+    status = db_begin(db);
+    if (status == STATUS_OK)
+        status = db_script(db, schema_logs);
+    if (status == STATUS_OK)
+        status = db_script(db, schema_views);
+    if (status == STATUS_OK) {
+        static_assert(SCHEMA_APPLICATION_ID == 1752131889 && SCHEMA_VERSION == 1, "the pragmas below say the same");
+        status = db_script(db, "PRAGMA application_id = 1752131889; PRAGMA user_version = 1");
+    }
+    if (status == STATUS_OK)
+        return db_commit(db);
+    db_rollback(db);
+    return status;
+}
+
+enum status schema_clear_views(struct db *db) {
+    return db_script(
+        db,
+        "DELETE FROM fact; DELETE FROM form; DELETE FROM form_key; DELETE FROM unit_key; DELETE FROM record; DELETE FROM record_write; DELETE FROM document;"
+        "DELETE FROM set_aside; UPDATE log SET applied = 0;");
+}
+
+enum status schema_spool_ready(struct db *db) {
+    /* Rows of sheets under import: in a temporary file of SQLite's own, gone with the connection. cells: as store/entry_cells.c packs them. */
+    return db_script(db, "CREATE TEMP TABLE IF NOT EXISTS spool (import INTEGER NOT NULL, unit BLOB NOT NULL, period INTEGER NOT NULL, row TEXT NOT NULL, "
+                         "line INTEGER NOT NULL,"
+                         " cells BLOB NOT NULL, PRIMARY KEY(import, unit, period, row)) STRICT, WITHOUT ROWID;");
+}

@@ -1,0 +1,387 @@
+#include "store/internal.h"
+
+#include "store/key_file.h"
+#include "store/schema.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    STATEMENT_BYTES_MAX = 4096, /* sixteen recovery keys, a name, a few extensions */
+    META_BYTES_MAX = 8192,
+    PATH_BYTES = 1100,
+    ENTRY_BYTES_MAX = HEADER_BYTES_MAX + BODY_BYTES_MAX + SIGNATURE_BYTES_MAX + SALT_BYTES,
+    MARK_CLEAN = 0, /* last byte of meta's version: how the last process ended */
+    MARK_OPEN = 1
+};
+/* What is left when nothing new is taken: enough for the write-ahead log to be carried over in full (journal_size_limit), so that what was acknowledged stays
+ * whole, for revocations and receipts, and for `hoi` to say what is wrong. On a small disk (a stick, a test) an eighth of it. */
+#define DISK_FLOOR (INT64_C(16) * 1024 * 1024)
+
+/* ---- meta ---- */
+
+enum status store_meta(struct db *db, const char *key, struct buffer *out) {
+    buffer_clear(out);
+    struct query query = db_query(db, "SELECT value FROM meta WHERE key = ?");
+    query_bind_text(&query, bytes_of(key, strlen(key)));
+    enum status status = STATUS_NOT_FOUND;
+    if (query_next(&query)) {
+        struct bytes value = query_blob(&query, 0);
+        status = buffer_append(out, value.data, value.len);
+    }
+    enum status ended = query_end(&query);
+    return ended != STATUS_OK ? ended : status;
+}
+
+enum status store_meta_put(struct db *db, const char *key, struct bytes value) {
+    struct query query = db_query(db, "INSERT INTO meta(key, value) VALUES(?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value");
+    query_bind_text(&query, bytes_of(key, strlen(key)));
+    query_bind_blob(&query, value);
+    return query_run(&query);
+}
+
+/* A row of exactly len bytes. */
+static enum status meta_fixed(struct store *store, const char *key, void *out, size_t len) {
+    struct buffer value;
+    buffer_init(&value, META_BYTES_MAX);
+    enum status status = store_meta(store->db, key, &value);
+    if (status == STATUS_OK && value.len != len)
+        status = STATUS_STORE_DAMAGED;
+    if (status == STATUS_OK)
+        memcpy(out, value.data, len);
+    buffer_fini(&value);
+    return status;
+}
+
+/* The version is kept with the mark of an unclean end, so that one row says both, in the transaction it speaks of. */
+static enum status version_put(struct store *store, uint8_t mark) {
+    uint8_t row[9];
+    for (int i = 0; i < 8; i++)
+        row[i] = (uint8_t)(store->version >> (56 - 8 * i));
+    row[8] = mark;
+    return store_meta_put(store->db, "version", bytes_of(row, sizeof row));
+}
+
+static enum status version_get(struct store *store, uint8_t *mark) {
+    uint8_t row[9];
+    *mark = MARK_CLEAN;
+    enum status status = meta_fixed(store, "version", row, sizeof row);
+    if (status != STATUS_OK)
+        return status == STATUS_NOT_FOUND ? STATUS_OK : status; /* joined, and nothing written yet */
+    uint64_t version = 0;
+    for (int i = 0; i < 8; i++)
+        version = version << 8 | row[i];
+    store->version = version > store->version ? version : store->version;
+    *mark = row[8];
+    return STATUS_OK;
+}
+
+/* ---- transactions ---- */
+
+enum status store_touch(struct store *store) {
+    assert(db_in_transaction(store->db));
+    store->version++;
+    return version_put(store, MARK_OPEN);
+}
+
+enum status store_begin(struct store *store) {
+    /* What could not be applied before is tried again with whatever comes: then the tree may change in any transaction. */
+    store->tree_touched |= store->apply_status != STATUS_OK;
+    return db_begin(store->db);
+}
+
+enum status store_commit(struct store *store) {
+    enum status status = db_commit(store->db);
+    if (status != STATUS_OK)
+        store_rollback(store);
+    store->tree_touched = false;
+    return status;
+}
+
+void store_rollback(struct store *store) {
+    db_rollback(store->db);
+    if (!store->tree_touched)
+        return;
+    form_view_close(store);
+    /* Without memory or disk for that, the next to touch the tree tries again: a tree ahead of its database must not be what the next change is judged by. */
+    store->tree_touched = store_load_tree(store) != STATUS_OK;
+}
+
+static enum status tree_asks(void *ctx, int64_t a, int64_t b, bool *seen) {
+    return log_has_seen(ctx, a, b, seen);
+}
+
+enum status store_load_tree(struct store *store) {
+    struct tree *old = store->tree;
+    store->tree = NULL;
+    enum status status = tree_new(&store->tree, &store->founding);
+    if (status == STATUS_OK) {
+        tree_set_seen(store->tree, tree_asks, store);
+        if (store->line_hint.count > 0)
+            tree_set_hint(store->tree, &store->unit, &store->line_hint);
+        status = control_load(store);
+    }
+    if (status == STATUS_OK)
+        status = tree_settle(store->tree);
+    if (status != STATUS_OK) {
+        tree_free(store->tree);
+        store->tree = old;
+        return status;
+    }
+    if (old != NULL) /* the new tree counts its versions from the start: what others remember must never come again */
+        store->views_version += tree_version(old) + 1;
+    tree_free(old);
+    return STATUS_OK;
+}
+
+enum status store_disk_room(struct store *store, bool local) {
+    int64_t left = os_disk_free(store->dir), size = os_disk_size(store->dir);
+    if (left < 0 || size < 0)
+        return STATUS_OK; /* unknown: SQLite itself says so when it is full */
+    int64_t floor = size / 8 < DISK_FLOOR ? size / 8 : DISK_FLOOR;
+    return left < (local ? floor : floor / 2) ? STATUS_DISK_FULL : STATUS_OK;
+}
+
+/* ---- opening ---- */
+
+static enum status path_in(char out[PATH_BYTES], const struct store *store, const char *name) {
+    int len = snprintf(out, PATH_BYTES, "%s/%s", store->dir, name);
+    return len > 0 && len < PATH_BYTES ? STATUS_OK : STATUS_TOO_LARGE;
+}
+
+static enum status keys_ready(struct store *store, bool create) {
+    char path[PATH_BYTES];
+    enum status status = path_in(path, store, "node.key");
+    if (status != STATUS_OK)
+        return status;
+    store->keys = key_file_room();
+    if (store->keys == NULL)
+        return STATUS_NO_MEMORY;
+    status = key_file_load(path, store->keys);
+    if (status != STATUS_NOT_FOUND)
+        return status;
+    return create ? key_file_make(path, store->keys) : STATUS_KEY_DAMAGED;
+}
+
+static enum status database_ready(struct store *store, bool create) {
+    char path[PATH_BYTES];
+    enum status status = path_in(path, store, "store.db");
+    if (status != STATUS_OK)
+        return status;
+    /* Made here and not by SQLite, so that no other user can read it whatever the umask. */
+    if (create)
+        status = os_file_create(path, (struct bytes){0}, true);
+    if (status != STATUS_OK && status != STATUS_STORE_EXISTS)
+        return status;
+    status = db_open(&store->db, path, create, NULL);
+    return status == STATUS_OK ? schema_ready(store->db) : status;
+}
+
+enum status store_prepare(struct store **out, const char *dir, bool create, int64_t wait_ms, long *holder) {
+    *out = NULL;
+    if (holder != NULL)
+        *holder = 0;
+    struct store *store = calloc(1, sizeof *store);
+    if (store == NULL)
+        return STATUS_NO_MEMORY;
+    store->lock.fd = -1;
+    buffer_init(&store->founding_bytes, STATEMENT_BYTES_MAX);
+    buffer_init(&store->read_bytes, ENTRY_BYTES_MAX);
+    buffer_init(&store->replica_entry, ENTRY_BYTES_MAX);
+    buffer_init(&store->replica_part, ENTRY_BYTES_MAX);
+    buffer_init(&store->replica_receipt, RECEIPT_BYTES_MAX);
+    store->scratch = malloc(sizeof *store->scratch);
+    store->seen_header = malloc(sizeof *store->seen_header);
+    enum status status = store->scratch == NULL || store->seen_header == NULL ? STATUS_NO_MEMORY : keys_init();
+    char path[PATH_BYTES];
+    if (status == STATUS_OK && snprintf(store->dir, sizeof store->dir, "%s", dir) >= (int)sizeof store->dir)
+        status = STATUS_TOO_LARGE;
+    if (status == STATUS_OK && create)
+        status = os_directory_make(dir);
+    if (status == STATUS_OK)
+        status = path_in(path, store, "store.db");
+    if (status == STATUS_OK && !create && !os_file_exists(path))
+        status = STATUS_STORE_MISSING;
+    if (status == STATUS_OK)
+        status = path_in(path, store, "lock");
+    if (status == STATUS_OK)
+        status = os_lock(&store->lock, path, wait_ms, holder);
+    if (status == STATUS_OK)
+        status = keys_ready(store, create);
+    if (status == STATUS_OK)
+        status = database_ready(store, create);
+    if (status != STATUS_OK) {
+        store_close(store);
+        return status;
+    }
+    *out = store;
+    return STATUS_OK;
+}
+
+/* Are these the keys of the node that the store belongs to? */
+static enum status keys_fit(struct store *store) {
+    struct buffer core;
+    buffer_init(&core, META_BYTES_MAX);
+    struct admission *admission = calloc(1, sizeof *admission);
+    enum status status = admission == NULL ? STATUS_NO_MEMORY : store_meta(store->db, "core", &core);
+    const uint8_t *signing = store->founding.signing_key, *transport = store->founding.transport_key;
+    if (status == STATUS_OK) {
+        status = admission_core_decode(admission, buffer_bytes(&core));
+        signing = admission->signing_key;
+        transport = admission->transport_key;
+    } else if (status == STATUS_NOT_FOUND) {
+        status = STATUS_OK; /* the founder */
+    }
+    if (status == STATUS_OK && (memcmp(signing, store->keys->signing_public, 32) != 0 || memcmp(transport, store->keys->transport_public, 32) != 0))
+        status = STATUS_KEY_DAMAGED;
+    free(admission);
+    buffer_fini(&core);
+    return status;
+}
+
+static enum status line_get(struct store *store) {
+    struct buffer line;
+    buffer_init(&line, META_BYTES_MAX);
+    enum status status = store_meta(store->db, "line", &line);
+    if (status == STATUS_OK && (line.len % 16 != 0 || line.len / 16 > LINE_UNITS_MAX))
+        status = STATUS_STORE_DAMAGED;
+    if (status == STATUS_OK) {
+        store->line_hint.count = line.len / 16;
+        for (size_t i = 0; i < store->line_hint.count; i++)
+            memcpy(store->line_hint.units[i].b, line.data + 16 * i, 16);
+    }
+    buffer_fini(&line);
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+/* Who we are: from meta. */
+static enum status identity_get(struct store *store) {
+    struct buffer signature;
+    buffer_init(&signature, META_BYTES_MAX);
+    enum status status = store_meta(store->db, "statement", &store->founding_bytes);
+    if (status == STATUS_OK)
+        status = founding_decode(&store->founding, buffer_bytes(&store->founding_bytes));
+    if (status == STATUS_OK)
+        status = store_meta(store->db, "signature", &signature);
+    if (status == STATUS_OK)
+        status = signature.len != 64 ? STATUS_STORE_DAMAGED : founding_verify(&store->founding, buffer_bytes(&store->founding_bytes), signature.data);
+    if (status == STATUS_OK)
+        status = buffer_append(&store->founding_bytes, signature.data, signature.len);
+    buffer_fini(&signature);
+    if (status == STATUS_OK) /* appending may have moved the bytes that the founding borrows */
+        status = founding_decode(&store->founding, bytes_of(store->founding_bytes.data, store->founding_bytes.len - 64));
+    if (status == STATUS_OK)
+        status = meta_fixed(store, "self", store->self.b, sizeof store->self.b);
+    if (status == STATUS_OK)
+        status = meta_fixed(store, "unit", store->unit.b, sizeof store->unit.b);
+    if (status == STATUS_OK)
+        status = line_get(store);
+    if (status == STATUS_MALFORMED || status == STATUS_TRUNCATED || status == STATUS_TRAILING || status == STATUS_SIGNATURE_BAD)
+        status = STATUS_STORE_DAMAGED;
+    return status == STATUS_OK ? keys_fit(store) : status;
+}
+
+/* What an earlier process left undone. That it cannot be done now (a full disk) is no reason to refuse reading. */
+static enum status catch_up(struct store *store) {
+    enum status status = store_begin(store);
+    if (status == STATUS_OK) {
+        status = apply_pending(store);
+        if (status == STATUS_OK)
+            status = store_commit(store);
+        else
+            store_rollback(store);
+    }
+    store->apply_status = status;
+    return status == STATUS_NO_MEMORY ? status : STATUS_OK;
+}
+
+enum status store_open(struct store **out, const char *dir, int64_t wait_ms, long *holder) {
+    enum status status = store_prepare(out, dir, false, wait_ms, holder);
+    if (status != STATUS_OK)
+        return status;
+    struct store *store = *out;
+    uint8_t mark;
+    status = identity_get(store);
+    if (status == STATUS_NOT_FOUND)
+        status = STATUS_STORE_MISSING; /* an init or join that was broken off: it can be repeated */
+    if (status == STATUS_OK)
+        status = version_get(store, &mark);
+    if (status == STATUS_OK && mark != MARK_CLEAN)
+        status = db_quick_check(store->db);
+    if (status == STATUS_OK) {
+        store->tree_touched = true; /* whatever goes wrong before the first commit, the tree is made from what is kept */
+        status = store_load_tree(store);
+    }
+    if (status == STATUS_OK)
+        store->views_reviewed = store_views_version(store);
+    if (status == STATUS_OK)
+        status = catch_up(store);
+    if (status != STATUS_OK) {
+        store_close(store);
+        *out = NULL;
+    }
+    return status;
+}
+
+/* A store without the mark of an open one needs no check at the next start. If it cannot be written, the next start checks once for nothing. */
+static void mark_clean(struct store *store) {
+    uint8_t mark;
+    if (version_get(store, &mark) != STATUS_OK || mark == MARK_CLEAN || db_begin(store->db) != STATUS_OK)
+        return;
+    if (version_put(store, MARK_CLEAN) != STATUS_OK || db_commit(store->db) != STATUS_OK)
+        db_rollback(store->db);
+}
+
+void store_close(struct store *store) {
+    if (store == NULL)
+        return;
+    request_import_close(store);
+    form_view_close(store);
+    if (store->db != NULL) {
+        db_rollback(store->db);
+        mark_clean(store);
+        db_close(store->db);
+    }
+    tree_free(store->tree);
+    key_file_release(store->keys);
+    buffer_fini(&store->founding_bytes);
+    buffer_fini(&store->read_bytes);
+    buffer_fini(&store->replica_entry);
+    buffer_fini(&store->replica_part);
+    buffer_fini(&store->replica_receipt);
+    json_decref(store->uplinks);
+    json_decref(store->config);
+    json_decref(store->uplink_addresses);
+    free(store->scratch);
+    free(store->seen_header);
+    os_unlock(&store->lock);
+    free(store);
+}
+
+enum status store_idle(struct store *store) {
+    return db_tidy(store->db);
+}
+
+/* ---- small answers ---- */
+
+const struct founding *store_founding_of(const struct store *store) {
+    return &store->founding;
+}
+
+const struct node_keys *store_keys(const struct store *store) {
+    return store->keys;
+}
+
+uint64_t store_version(const struct store *store) {
+    return store->version;
+}
+
+uint64_t store_views_version(const struct store *store) {
+    return store->views_version + tree_version(store->tree);
+}
+
+void store_set_links(struct store *store, json_t *uplinks) {
+    json_decref(store->uplinks);
+    store->uplinks = json_incref(uplinks);
+}

@@ -1,0 +1,73 @@
+/* The store of one node: its directory, its database, its keys. Public face for daemon and tool: open, persist, requests, the replica for the engine.
+ * One process owns it at a time (the lock file). Not thread-safe. */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "protocol/replica.h"
+
+#include <jansson.h>
+
+struct store;
+
+/* ---- making one ---- */
+
+struct store_founding {
+    const char *name, *unit_code, *unit_name; /* of the association; of the root unit */
+    unsigned level;
+    bool practice;
+    unsigned recovery_threshold, recovery_count; /* 0 of 0: none */
+    uint8_t recovery_keys[RECOVERY_KEYS_MAX][32];
+    const char *recovery_path; /* where the recovery keys were written, or NULL: status reminds while they lie there */
+};
+/* Makes dir (0700), keys, founding statement and the first directives, durably. STORE_EXISTS if a node lives there. */
+CHECKED enum status store_found(const char *dir, const struct store_founding *founding);
+
+/* Joining: keys first (kept, so that a repeated try is the same key), then the answer. */
+CHECKED enum status store_join_keys(const char *dir, struct node_keys *out);               /* makes or loads node.key; ALREADY_JOINED if a store is there */
+/* Makes the store from the parent's answer; remembers the uplink (addresses of the token, parent's transport key). */
+CHECKED enum status store_join(const char *dir, const struct node_keys *keys, const struct token *token, const struct joined *joined);
+
+/* ---- using one ---- */
+
+/* Opens under the lock, waiting up to wait_ms for it (STORE_LOCKED, *holder the process that has it; holder may be NULL). Unclean last end: quick check first. Pending work is applied.
+ * STORE_MISSING, STORE_DAMAGED, STORE_NEWER, KEY_DAMAGED, KEY_UNSAFE, DISK_*. */
+CHECKED enum status store_open(struct store **out, const char *dir, int64_t wait_ms, long *holder);
+void store_close(struct store *store); /* NULL harmless */
+
+const struct founding *store_founding_of(const struct store *store);
+const struct node_keys *store_keys(const struct store *store);
+/* The engine's read-only view; valid as long as the store is open. */
+void store_replica(struct store *store, struct replica *out);
+/* Rises with every durable change, whoever made it. */
+uint64_t store_version(const struct store *store);
+
+/* Makes a session's items durable and applies what can be applied, one transaction. On any error nothing of it stands (DISK_FULL, DISK_ERROR, STORE_DAMAGED, NO_MEMORY). */
+CHECKED enum status store_persist(struct store *store, const struct persist *items, size_t count);
+
+/* Is this transport key one of an admitted, standing node? Its node and unit. NOT_FOUND. The ZAP handler and every message ask this. */
+CHECKED enum status store_peer(struct store *store, const uint8_t transport_key[32], struct node_id *node, struct unit_id *unit);
+/* An enrolment: checks the join against open tokens, writes the admission (or finds the one written before), appends the `joined` message to out.
+ * TOKEN_UNKNOWN, TOKEN_USED, MALFORMED, ASSOCIATION_OTHER, DISK_*. link_key: the transport key the link was authenticated with. */
+CHECKED enum status store_enrol(struct store *store, struct bytes join_message, const uint8_t link_key[32], struct buffer *out);
+
+/* Housekeeping for when nothing has been asked for some seconds: what no transaction needs to wait for. Cheap where there is nothing to do. Errors need no answer: it is tried again. */
+enum status store_idle(struct store *store);
+
+/* The uplink, where there is one: NO_UPLINK. addresses NUL-terminated, owned by the store until config changes. */
+struct store_uplink { size_t address_count; const char *addresses[TOKEN_ADDRESSES_MAX]; uint8_t transport_key[32]; struct node_id node; struct unit_id unit; };
+CHECKED enum status store_uplink(struct store *store, struct store_uplink *out);
+const char *store_config(struct store *store, const char *key); /* NULL: not set. Owned by the store */
+
+/* How far own entries have got, by signed receipts of the level above and of the root. */
+struct store_progress { uint64_t written, stored_above, counted_above, at_root; };
+CHECKED enum status store_progress(struct store *store, struct store_progress *out);
+
+/* ---- requests (docs/control.md) ---- */
+
+struct store_caller { long uid; bool daemon; }; /* who asks; whether a daemon serves it */
+/* Always a new response object (owned by the caller), never NULL unless memory is out. Verbs that only a daemon serves give NO_DAEMON. */
+json_t *store_request(struct store *store, const struct store_caller *caller, const json_t *request);
+/* What the daemon knows and `status` shows: state of links. Replaces what was told before; NULL clears. A new reference is taken. */
+void store_set_links(struct store *store, json_t *uplinks);
+
+#endif

@@ -1,0 +1,154 @@
+/* Who may hold what: docs/protocol.md section 10, by the units as they stand. */
+#include "store/tree_parts.h"
+
+bool tree_over(const struct tree *tree, uint32_t actor, uint32_t unit) {
+    if (!tree_stands(tree, actor) || !tree_stands(tree, unit)) {
+        return false;
+    }
+    while (tree->units[unit].depth > tree->units[actor].depth) {
+        unit = tree->units[unit].parent;
+    }
+    return unit == actor;
+}
+
+/* The unit of a log's author; the recovery keys stand at the root. TREE_NONE: the author does not stand. */
+static uint32_t author_unit(const struct tree *tree, const struct log_id *log) {
+    if (log->kind == LOG_RECOVERY) {
+        return 0;
+    }
+    uint32_t node = tree_node(tree, &log->node);
+    return node == TREE_NONE ? TREE_NONE : tree->nodes[node].node.unit;
+}
+
+/* Does the answer to join say that `above` stands above this unit, which does not stand yet? The root stands above every unit. */
+static bool hinted(const struct tree *tree, const struct unit_id *unit, uint32_t above) {
+    if (above == 0) {
+        return true;
+    }
+    if (!tree->has_hint || !ID_EQUAL(&tree->hint_unit, unit)) {
+        return false;
+    }
+    for (size_t i = 0; i < tree->hint_line.count; i++) {
+        if (ID_EQUAL(&tree->hint_line.units[i], &tree->units[above].id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool tree_may_hold_log(const struct tree *tree, const struct unit_id *unit, const struct log_id *log) {
+    if (log->kind == LOG_RECOVERY) {
+        return true;
+    }
+    uint32_t author = author_unit(tree, log), holder = tree_unit(tree, unit);
+    if (author == TREE_NONE) {
+        return false;
+    }
+    if (holder == TREE_NONE) {
+        return log->kind == LOG_DIRECTIVE && hinted(tree, unit, author);
+    }
+    return tree_over(tree, holder, author) || (log->kind == LOG_DIRECTIVE && tree_over(tree, author, holder));
+}
+
+static bool may_hold_record(const struct tree *tree, uint32_t holder, uint32_t author, const struct header *header) {
+    uint32_t concerned = tree_unit(tree, &header->audience[0].unit);
+    if (holder == author || holder == concerned) {
+        return true;
+    }
+    if (header->log.kind == LOG_DIRECTIVE) {
+        return tree_over(tree, holder, author) || tree_over(tree, holder, concerned);
+    }
+    /* The root's level number may have been set to any: a reach of 0 means up to the root whatever its number is. */
+    return header->reach != REACH_PRIVATE && tree_over(tree, holder, concerned) &&
+           (header->reach == 0 || tree_level(tree, holder, TREE_TODAY) >= header->reach);
+}
+
+bool tree_may_hold_body(const struct tree *tree, const struct unit_id *unit, const struct header *header) {
+    if (header->cls == CLASS_CONTROL) {
+        return tree_may_hold_log(tree, unit, &header->log);
+    }
+    uint32_t author = author_unit(tree, &header->log), holder = tree_unit(tree, unit);
+    if (holder == TREE_NONE || author == TREE_NONE) {
+        return false;
+    }
+    if (header->cls == CLASS_RECORD) {
+        return header->audience_count == 1 && may_hold_record(tree, holder, author, header);
+    }
+    return tree_over(tree, holder, author) || tree_selected(tree, header->audience, header->audience_count, holder);
+}
+
+bool tree_may_hold_receipt(const struct tree *tree, const struct unit_id *unit, const struct node_id *holder, const struct log_id *log) {
+    uint32_t node = tree_node(tree, holder), asks = tree_unit(tree, unit), author = author_unit(tree, log);
+    if (node == TREE_NONE || asks == TREE_NONE || author == TREE_NONE) {
+        return false;
+    }
+    uint32_t holds = tree->nodes[node].node.unit;
+    return (tree_over(tree, holds, asks) && tree_over(tree, asks, author)) || (tree_over(tree, author, asks) && tree_over(tree, asks, holds));
+}
+
+bool tree_selected(const struct tree *tree, const struct term *audience, size_t count, uint32_t unit) {
+    for (size_t i = 0; i < count; i++) {
+        uint32_t named = tree_unit(tree, &audience[i].unit);
+        if (named == TREE_NONE || !tree_stands(tree, unit)) {
+            continue;
+        }
+        if (audience[i].scope == SCOPE_UNIT
+                ? named == unit
+                : tree_over(tree, named, unit) &&
+                      (audience[i].scope == SCOPE_SUBTREE || tree_level(tree, unit, TREE_TODAY) == (unsigned)audience[i].scope - SCOPE_LEVEL)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- the level table ---- */
+
+size_t tree_levels(const struct tree *tree, const struct level_name **out) {
+    *out = tree->levels->levels;
+    return tree->levels->count;
+}
+
+static bool same_name(struct bytes a, struct bytes b) {
+    if (a.len != b.len) {
+        return false;
+    }
+    for (size_t i = 0; i < a.len; i++) {
+        uint8_t x = a.data[i], y = b.data[i];
+        x = x >= 'A' && x <= 'Z' ? (uint8_t)(x + ('a' - 'A')) : x;
+        y = y >= 'A' && y <= 'Z' ? (uint8_t)(y + ('a' - 'A')) : y;
+        if (x != y) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool level_is(const struct level_name *level, struct bytes text) {
+    char number[4];
+    size_t len = 0;
+    if (level->number >= 10) {
+        number[len++] = (char)('0' + level->number / 10);
+    }
+    number[len++] = (char)('0' + level->number % 10);
+    if (bytes_equal(text, bytes_of(number, len))) {
+        return true;
+    }
+    for (size_t i = 0; i < level->names.count; i++) {
+        if (same_name(level->names.items[i].text, text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum status tree_level_number(const struct tree *tree, struct bytes text, unsigned *out) {
+    *out = 0;
+    for (size_t i = 0; i < tree->levels->count; i++) {
+        if (level_is(&tree->levels->levels[i], text)) {
+            *out = tree->levels->levels[i].number;
+            return STATUS_OK;
+        }
+    }
+    return STATUS_LEVEL_UNKNOWN;
+}

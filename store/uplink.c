@@ -1,0 +1,105 @@
+#include "store/internal.h"
+
+#include <stdlib.h>
+
+enum { UPLINK_BYTES = 48 /* meta's uplink: transport key, node */, CONFIG_BYTES_MAX = 4096 };
+
+/* A string that was handed out before stays where it is as long as the setting says the same. */
+const char *store_config(struct store *store, const char *key) {
+    if (store->config == NULL && (store->config = json_object()) == NULL)
+        return NULL;
+    struct query query = db_query(store->db, "SELECT value FROM config WHERE key = ?");
+    query_bind_text(&query, bytes_of(key, strlen(key)));
+    const char *held = NULL;
+    if (query_next(&query)) {
+        struct bytes value = query_text(&query, 0);
+        json_t *kept = json_object_get(store->config, key);
+        if (kept == NULL || !bytes_equal(bytes_of(json_string_value(kept), json_string_length(kept)), value))
+            (void)json_object_set_new(store->config, key, json_stringn((const char *)value.data, value.len));
+        held = json_string_value(json_object_get(store->config, key));
+    }
+    return query_end(&query) == STATUS_OK ? held : NULL;
+}
+
+/* The uplink's unit: from the views, or, before they know the node, whom the answer to join named: the parent, or (a second installation) the own unit. */
+static struct unit_id unit_of_uplink(struct store *store, const struct node_id *node) {
+    uint32_t at = tree_node(store->tree, node);
+    if (at != TREE_NONE)
+        return *tree_unit_id(store->tree, tree_node_at(store->tree, at)->unit);
+    return store->line_hint.count > 0 ? store->line_hint.units[0] : store->unit;
+}
+
+static enum status uplink_get(struct store *store, uint8_t transport_key[32], struct node_id *node) {
+    struct buffer row;
+    buffer_init(&row, CONFIG_BYTES_MAX);
+    enum status status = store_meta(store->db, "uplink", &row);
+    if (status == STATUS_OK && row.len != UPLINK_BYTES)
+        status = STATUS_STORE_DAMAGED;
+    if (status == STATUS_OK) {
+        memcpy(transport_key, row.data, 32);
+        memcpy(node->b, row.data + 32, sizeof node->b);
+    }
+    buffer_fini(&row);
+    return status;
+}
+
+/* Splits "tcp://a:1,tcp://b:1" into store->uplink_addresses. */
+static enum status addresses_split(struct store *store, const char *text) {
+    json_t *addresses = json_array();
+    if (addresses == NULL)
+        return STATUS_NO_MEMORY;
+    while (*text != 0 && json_array_size(addresses) < TOKEN_ADDRESSES_MAX) {
+        size_t len = strcspn(text, ", ");
+        if (len > 0 && json_array_append_new(addresses, json_stringn(text, len)) != 0) {
+            json_decref(addresses);
+            return STATUS_NO_MEMORY;
+        }
+        text += len + (text[len] != 0);
+    }
+    json_decref(store->uplink_addresses);
+    store->uplink_addresses = addresses;
+    return STATUS_OK;
+}
+
+enum status store_uplink(struct store *store, struct store_uplink *out) {
+    memset(out, 0, sizeof *out);
+    const char *text = store_config(store, "uplink");
+    if (text == NULL || *text == 0)
+        return STATUS_NO_UPLINK;
+    enum status status = uplink_get(store, out->transport_key, &out->node);
+    if (status != STATUS_OK)
+        return status == STATUS_NOT_FOUND ? STATUS_NO_UPLINK : status;
+    out->unit = unit_of_uplink(store, &out->node);
+    bool same = store->uplink_addresses != NULL && json_array_size(store->uplink_addresses) == 1 &&
+                strcmp(json_string_value(json_array_get(store->uplink_addresses, 0)), text) == 0;
+    if (!same)
+        status = addresses_split(store, text);
+    if (status != STATUS_OK)
+        return status;
+    out->address_count = json_array_size(store->uplink_addresses);
+    for (size_t i = 0; i < out->address_count; i++)
+        out->addresses[i] = json_string_value(json_array_get(store->uplink_addresses, i));
+    return out->address_count > 0 ? STATUS_OK : STATUS_NO_UPLINK;
+}
+
+enum status store_peer(struct store *store, const uint8_t transport_key[32], struct node_id *node, struct unit_id *unit) {
+    uint32_t at = tree_node_by_transport(store->tree, transport_key);
+    if (at != TREE_NONE) {
+        const struct tree_node *found = tree_node_at(store->tree, at);
+        *node = found->id;
+        *unit = *tree_unit_id(store->tree, found->unit);
+        return STATUS_OK;
+    }
+    /* The node that invited us is trusted for what it is before its admission has come: by it, the first thing it will send. */
+    uint8_t key[32];
+    struct node_id inviter;
+    enum status status = uplink_get(store, key, &inviter);
+    if (status == STATUS_OK && memcmp(key, transport_key, sizeof key) == 0 && tree_node(store->tree, &inviter) == TREE_NONE) {
+        *node = inviter;
+        *unit = unit_of_uplink(store, &inviter);
+        return STATUS_OK;
+    }
+    memset(node, 0, sizeof *node);
+    memset(unit, 0, sizeof *unit);
+    return status == STATUS_OK ? STATUS_NOT_FOUND : status;
+}

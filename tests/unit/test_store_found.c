@@ -1,0 +1,265 @@
+/* Making stores: founding, joining, opening, and what is refused; the key file under damage. */
+#include "store_scratch.h"
+
+#include "store/key_file.h"
+
+#include <sys/stat.h>
+
+struct place {
+    char dir[SCRATCH_PATH], key[SCRATCH_PATH], db[SCRATCH_PATH];
+};
+
+static int setup(void **state) {
+    struct place *place = calloc(1, sizeof *place);
+    assert_non_null(place);
+    assert_int_equal(keys_init(), STATUS_OK);
+    scratch_make(place->dir);
+    scratch_path(place->key, place->dir, "node.key");
+    scratch_path(place->db, place->dir, "store.db");
+    *state = place;
+    return 0;
+}
+
+static int teardown(void **state) {
+    struct place *place = *state;
+    scratch_remove(place->dir);
+    free(place);
+    return 0;
+}
+
+static enum status open_status(const char *dir) {
+    struct store *store = NULL;
+    enum status status = store_open(&store, dir, 0, NULL);
+    assert_true((status == STATUS_OK) == (store != NULL));
+    store_close(store);
+    return status;
+}
+
+static void a_founded_store_opens_as_its_root(void **state) {
+    const struct place *place = *state;
+    scratch_found(place->dir);
+    struct store *store = scratch_open(place->dir);
+    assert_true(store_founding_of(store)->practice);
+    assert_true(bytes_equal(store_founding_of(store)->name, bytes_of("Hội thử", strlen("Hội thử"))));
+    assert_memory_equal(store->self.b, store->founding.founder.b, 16);
+    assert_memory_equal(store->unit.b, store->founding.root.b, 16);
+    assert_true(bytes_equal(tree_code(store->tree, 0, TREE_TODAY), bytes_of("00", 2)));
+    assert_true(bytes_equal(tree_name(store->tree, 0, TREE_TODAY), bytes_of("Trung ương", strlen("Trung ương"))));
+    struct store_uplink uplink;
+    assert_int_equal(store_uplink(store, &uplink), STATUS_NO_UPLINK);
+    struct store_progress progress;
+    assert_int_equal(store_progress(store, &progress), STATUS_OK);
+    assert_int_equal(progress.written, 1);
+    assert_int_equal(progress.at_root, 1);
+    struct node_id node;
+    struct unit_id unit;
+    assert_int_equal(store_peer(store, store_keys(store)->transport_public, &node, &unit), STATUS_OK);
+    assert_memory_equal(node.b, store->self.b, 16);
+    const uint8_t stranger[32] = {1};
+    assert_int_equal(store_peer(store, stranger, &node, &unit), STATUS_NOT_FOUND);
+    store_close(store);
+    struct stat about;
+    assert_int_equal(stat(place->db, &about), 0);
+    assert_int_equal(about.st_mode & 0777, 0600);
+    assert_int_equal(stat(place->key, &about), 0);
+    assert_int_equal(about.st_mode & 0777, 0600);
+}
+
+static void nobody_founds_over_a_store(void **state) {
+    const struct place *place = *state;
+    struct node_keys keys;
+    scratch_found(place->dir);
+    const struct store_founding founding = {.name = "Other", .practice = true};
+    assert_int_equal(store_found(place->dir, &founding), STATUS_STORE_EXISTS);
+    assert_int_equal(store_join_keys(place->dir, &keys), STATUS_ALREADY_JOINED);
+    assert_int_equal(open_status(place->dir), STATUS_OK);
+}
+
+static void a_broken_off_founding_goes_on(void **state) {
+    const struct place *place = *state;
+    struct node_keys before, after;
+    /* The keys were made, then the power went: */
+    assert_int_equal(key_file_make(place->key, &before), STATUS_OK);
+    assert_int_equal(open_status(place->dir), STATUS_STORE_MISSING);
+    /* Or the empty database too: */
+    assert_int_equal(os_file_create(place->db, (struct bytes){0}, true), STATUS_OK);
+    assert_int_equal(open_status(place->dir), STATUS_STORE_MISSING);
+    scratch_found(place->dir);
+    assert_int_equal(key_file_load(place->key, &after), STATUS_OK);
+    assert_memory_equal(&before, &after, sizeof before);
+    assert_int_equal(open_status(place->dir), STATUS_OK);
+}
+
+static void only_one_process_has_the_store(void **state) {
+    const struct place *place = *state;
+    scratch_found(place->dir);
+    struct store *store = scratch_open(place->dir), *other = NULL;
+    long holder = 0;
+    assert_int_equal(store_open(&other, place->dir, 0, &holder), STATUS_STORE_LOCKED);
+    assert_null(other);
+    assert_int_equal(holder, getpid());
+    store_close(store);
+    assert_int_equal(open_status(place->dir), STATUS_OK);
+}
+
+static void an_unclean_end_loses_nothing_and_is_checked(void **state) {
+    const struct place *place = *state;
+    char copy[SCRATCH_PATH], db[SCRATCH_PATH];
+    scratch_found(place->dir);
+    struct store *store = scratch_open(place->dir);
+    for (int i = 0; i < 40; i++) {
+        assert_int_equal(store_begin(store), STATUS_OK);
+        scratch_rename(store, "Renamed");
+        assert_int_equal(apply_pending(store), STATUS_OK);
+        assert_int_equal(store_commit(store), STATUS_OK);
+    }
+    uint64_t version = store_version(store);
+    (void)snprintf(copy, sizeof copy, "%.120s-copy", place->dir);
+    scratch_copy(place->dir, copy);
+    store_close(store);
+    store = scratch_open(copy);
+    assert_true(store_version(store) >= version);
+    assert_int_equal(scratch_count(store, "SELECT count(*) FROM entry"), 41);
+    assert_true(bytes_equal(tree_name(store->tree, 0, TREE_TODAY), bytes_of("Renamed", 7)));
+    store_close(store);
+    scratch_remove(copy);
+    /* A page that the disk has changed: found at the start after an unclean end. */
+    store = scratch_open(place->dir);
+    assert_int_equal(store_begin(store), STATUS_OK);
+    scratch_rename(store, "Again");
+    assert_int_equal(store_commit(store), STATUS_OK);
+    scratch_copy(place->dir, copy);
+    store_close(store);
+    scratch_path(db, copy, "store.db");
+    for (long page = 2; page < 12; page++)
+        scratch_flip(db, page * 4096L + 3); /* the count of cells of a page */
+    assert_int_equal(open_status(copy), STATUS_STORE_DAMAGED);
+    scratch_remove(copy);
+}
+
+static void a_damaged_key_is_refused_wherever_the_damage(void **state) {
+    const struct place *place = *state;
+    scratch_found(place->dir);
+    struct stat about;
+    assert_int_equal(stat(place->key, &about), 0);
+    for (long at = 0; at < about.st_size; at++) {
+        struct node_keys keys;
+        scratch_flip(place->key, at);
+        assert_int_equal(key_file_load(place->key, &keys), STATUS_KEY_DAMAGED);
+        scratch_flip(place->key, at);
+    }
+    assert_int_equal(truncate(place->key, about.st_size - 1), 0);
+    assert_int_equal(open_status(place->dir), STATUS_KEY_DAMAGED);
+    assert_int_equal(unlink(place->key), 0);
+    assert_int_equal(open_status(place->dir), STATUS_KEY_DAMAGED);
+    struct node_keys other;
+    assert_int_equal(key_file_make(place->key, &other), STATUS_OK);
+    assert_int_equal(key_file_make(place->key, &other), STATUS_STORE_EXISTS);
+    assert_int_equal(open_status(place->dir), STATUS_KEY_DAMAGED); /* whole, but another node's */
+}
+
+static void a_key_that_others_can_read_is_refused(void **state) {
+    const struct place *place = *state;
+    char elsewhere[SCRATCH_PATH];
+    scratch_found(place->dir);
+    assert_int_equal(chmod(place->key, 0640), 0);
+    assert_int_equal(open_status(place->dir), STATUS_KEY_UNSAFE);
+    assert_int_equal(chmod(place->key, 0600), 0);
+    scratch_path(elsewhere, place->dir, "elsewhere");
+    assert_int_equal(rename(place->key, elsewhere), 0);
+    assert_int_equal(symlink(elsewhere, place->key), 0);
+    assert_int_equal(open_status(place->dir), STATUS_KEY_UNSAFE);
+}
+
+/* ---- joining ---- */
+
+struct invited {
+    struct token token;
+    struct joined joined;
+    struct buffer core;
+    struct admission admission;
+};
+
+/* The answer of a parent whose store is at `parent`, for the given keys. */
+static void invite(struct invited *out, struct store *parent, const struct node_keys *keys) {
+    memset(out, 0, sizeof *out);
+    buffer_init(&out->core, 4096);
+    out->admission.inviter = parent->self;
+    memset(out->admission.unit.b, 7, 16);
+    memcpy(out->admission.signing_key, keys->signing_public, 32);
+    memcpy(out->admission.transport_key, keys->transport_public, 32);
+    out->admission.roles = ROLE_WRITER;
+    assert_int_equal(admission_core_encode(&out->admission, &out->core), STATUS_OK);
+    out->token = (struct token){.association = parent->founding.association, .inviter = parent->self, .unit = out->admission.unit, .address_count = 2};
+    out->token.addresses[0] = bytes_of("tcp://a:1", 9);
+    out->token.addresses[1] = bytes_of("tcp://b:22", 10);
+    memcpy(out->token.transport_key, parent->keys->transport_public, 32);
+    out->joined = (struct joined){.statement = bytes_of(parent->founding_bytes.data, parent->founding_bytes.len - 64), .core = buffer_bytes(&out->core)};
+    memcpy(out->joined.signature, parent->founding_bytes.data + parent->founding_bytes.len - 64, 64);
+    out->joined.line = (struct line){.count = 1, .units = {parent->founding.root}};
+}
+
+static void a_joined_store_knows_itself_and_its_uplink(void **state) {
+    const struct place *place = *state;
+    char root[SCRATCH_PATH], child[SCRATCH_PATH];
+    scratch_path(root, place->dir, "root");
+    scratch_path(child, place->dir, "child");
+    scratch_found(root);
+    struct store *parent = scratch_open(root);
+    struct node_keys keys, again, other;
+    struct invited invited;
+    assert_int_equal(store_join_keys(child, &keys), STATUS_OK);
+    assert_int_equal(store_join_keys(child, &again), STATUS_OK);
+    assert_memory_equal(&keys, &again, sizeof keys); /* a repeated try is the same key */
+    invite(&invited, parent, &keys);
+    /* Answers that are not ours: */
+    struct joined wrong = invited.joined;
+    wrong.signature[5] ^= 1;
+    assert_int_equal(store_join(child, &keys, &invited.token, &wrong), STATUS_SIGNATURE_BAD);
+    struct token token = invited.token;
+    token.association.b[0] ^= 1;
+    assert_int_equal(store_join(child, &keys, &token, &invited.joined), STATUS_ASSOCIATION_OTHER);
+    token = invited.token;
+    token.unit.b[0] ^= 1;
+    assert_int_equal(store_join(child, &keys, &token, &invited.joined), STATUS_JOIN_REFUSED);
+    assert_int_equal(keys_from_seeds(&other, keys.transport_public, keys.signing_public), STATUS_OK);
+    assert_int_equal(store_join(child, &other, &invited.token, &invited.joined), STATUS_JOIN_REFUSED);
+    assert_int_equal(open_status(child), STATUS_STORE_MISSING);
+    /* And the right one: */
+    assert_int_equal(store_join(child, &keys, &invited.token, &invited.joined), STATUS_OK);
+    assert_int_equal(store_join(child, &keys, &invited.token, &invited.joined), STATUS_ALREADY_JOINED);
+    struct store *store = scratch_open(child);
+    struct node_id id;
+    admission_node_id(&id, &parent->founding.association, &invited.admission);
+    assert_memory_equal(store->self.b, id.b, 16);
+    assert_memory_equal(store->unit.b, invited.admission.unit.b, 16);
+    struct store_uplink uplink;
+    assert_int_equal(store_uplink(store, &uplink), STATUS_OK);
+    assert_int_equal(uplink.address_count, 2);
+    assert_string_equal(uplink.addresses[0], "tcp://a:1");
+    assert_string_equal(uplink.addresses[1], "tcp://b:22");
+    assert_memory_equal(uplink.transport_key, parent->keys->transport_public, 32);
+    assert_memory_equal(uplink.node.b, parent->self.b, 16);
+    assert_memory_equal(uplink.unit.b, parent->unit.b, 16);
+    const char *config = store_config(store, "uplink");
+    assert_string_equal(config, "tcp://a:1,tcp://b:22");
+    assert_ptr_equal(config, store_config(store, "uplink"));
+    assert_null(store_config(store, "nothing"));
+    store_close(store);
+    store_close(parent);
+    buffer_fini(&invited.core);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_founded_store_opens_as_its_root, setup, teardown),
+        cmocka_unit_test_setup_teardown(nobody_founds_over_a_store, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_broken_off_founding_goes_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(only_one_process_has_the_store, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_unclean_end_loses_nothing_and_is_checked, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_damaged_key_is_refused_wherever_the_damage, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_key_that_others_can_read_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_joined_store_knows_itself_and_its_uplink, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
