@@ -1,0 +1,231 @@
+#include "daemon/driver.h"
+
+#include "daemon/logger.h"
+#include "store/os.h"
+
+#include <stdlib.h>
+
+enum {
+    QUEUE_BYTES_MAX = 8 * 1024 * 1024,   /* of one peer: a `have` of 1 MiB and some windows of entries */
+    QUEUES_BYTES_MAX = 64 * 1024 * 1024, /* of all peers: many slow children at once must not fill the memory */
+    RETRY_MS = 25,
+    QUEUE_HEAD_BYTES = 4
+};
+
+void driver_drop(struct driver *driver, struct peer *peer) {
+    session_free(peer->session);
+    peer->session = NULL;
+    peer->tick_ms = peer->retry_ms = INT64_MAX;
+    driver->queued_bytes -= peer->queue.len;
+    buffer_fini(&peer->queue);
+    peer->queue_at = 0;
+}
+
+/* ---- sending ---- */
+
+static enum status send_now(struct driver *driver, const struct peer *peer, struct bytes message) {
+    return peer->uplink ? link_send_up(driver->link, message) : link_send_down(driver->link, &peer->route, message);
+}
+
+/* Keeps a message for later. BUSY: no room. */
+static enum status queue_add(struct driver *driver, struct peer *peer, struct bytes message) {
+    if (driver->queued_bytes + message.len + QUEUE_HEAD_BYTES > QUEUES_BYTES_MAX) {
+        return STATUS_BUSY;
+    }
+    if (peer->queue_at > peer->queue.len / 2) { /* what has gone makes room */
+        memmove(peer->queue.data, peer->queue.data + peer->queue_at, peer->queue.len - peer->queue_at);
+        peer->queue.len -= peer->queue_at;
+        driver->queued_bytes -= peer->queue_at;
+        peer->queue_at = 0;
+    }
+    uint32_t len = (uint32_t)message.len;
+    size_t before = peer->queue.len;
+    enum status status = buffer_append(&peer->queue, &len, QUEUE_HEAD_BYTES);
+    if (status == STATUS_OK) {
+        status = buffer_append(&peer->queue, message.data, message.len);
+        if (status != STATUS_OK) {
+            peer->queue.len = before;
+        }
+    }
+    driver->queued_bytes += peer->queue.len - before;
+    return status == STATUS_OK ? STATUS_OK : STATUS_BUSY;
+}
+
+/* Sends what is queued, in order, until the wire takes no more. */
+static enum status queue_flush(struct driver *driver, struct peer *peer, int64_t now_ms) {
+    enum status status = STATUS_OK;
+    while (peer->queue_at < peer->queue.len && status == STATUS_OK) {
+        uint32_t len;
+        memcpy(&len, peer->queue.data + peer->queue_at, QUEUE_HEAD_BYTES);
+        status = send_now(driver, peer, bytes_of(peer->queue.data + peer->queue_at + QUEUE_HEAD_BYTES, len));
+        if (status == STATUS_OK) {
+            peer->queue_at += QUEUE_HEAD_BYTES + len;
+        }
+    }
+    if (peer->queue_at == peer->queue.len) {
+        driver->queued_bytes -= peer->queue.len;
+        buffer_fini(&peer->queue); /* most peers are idle: they hold no memory for it */
+        buffer_init(&peer->queue, QUEUE_BYTES_MAX);
+        peer->queue_at = 0;
+    }
+    peer->retry_ms = peer->queue.len > 0 ? now_ms + RETRY_MS : INT64_MAX;
+    return status == STATUS_BUSY ? STATUS_OK : status;
+}
+
+/* Sends at once where nothing waits before it, else queues: order is kept. queue_only: what the step still has to make durable comes first. */
+static enum status send_all(struct driver *driver, struct peer *peer, const struct session_output *output, bool queue_only) {
+    for (size_t i = 0; i < output->send_count; i++) {
+        enum status status = peer->queue.len > 0 || queue_only ? STATUS_BUSY : send_now(driver, peer, output->send[i]);
+        if (status == STATUS_BUSY) {
+            status = queue_add(driver, peer, output->send[i]);
+        }
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    return STATUS_OK;
+}
+
+/* ---- the duty ---- */
+
+/* Makes a step's items durable. What fails for good ends the process (it starts again and checks its store); what may pass, or is the fault of these items,
+ * ends this session only: else one poisonous message could keep the daemon from ever staying up. */
+static enum status persist(struct driver *driver, const struct session_output *output) {
+    enum status status = store_persist(driver->store, output->persist, output->persist_count);
+    if (status == STATUS_OK) {
+        if (driver->disk_full) {
+            logger_line(LOGGER_INFO, "disk_again", "entries are stored again");
+        }
+        driver->disk_full = false;
+    } else if (status == STATUS_DISK_FULL || status == STATUS_NO_MEMORY) {
+        if (!driver->disk_full) {
+            logger_line(LOGGER_ERROR, "disk_full", "status=%s next=free_space_then_peers_come_back_by_themselves", status_name(status));
+        }
+        driver->disk_full = true;
+    } else if (status != STATUS_DISK_ERROR && status != STATUS_STORE_DAMAGED) {
+        logger_line(LOGGER_ERROR, "items_refused", "status=%s number=%d", status_name(status), (int)status);
+    } else {
+        logger_line(LOGGER_ERROR, "store_failed", "status=%s number=%d", status_name(status), (int)status);
+        driver->fatal = status;
+    }
+    return status;
+}
+
+static void say_bye(struct driver *driver, const struct peer *peer, unsigned reason) {
+    struct buffer message;
+    buffer_init(&message, 64);
+    if (bye_encode(reason, &message) == STATUS_OK) {
+        (void)!send_now(driver, peer, buffer_bytes(&message));
+    }
+    buffer_fini(&message);
+}
+
+/* Ends the session for a reason of ours; always false, for `return`. */
+static bool give_up(struct driver *driver, struct peer *peer, enum status why, enum status *reason) {
+    logger_line(LOGGER_WARN, "session_ended", "node=%s reason=%s", logger_hex(peer->node.b).text, status_name(why));
+    if (reason != NULL) {
+        *reason = why;
+    }
+    driver_drop(driver, peer);
+    return false;
+}
+
+/* One event and all that follows from it: 1. step, 2. persist and step again until nothing is left to persist, 3. send. */
+static bool step(struct driver *driver, struct peer *peer, struct session_event *event, enum status *reason) {
+    uint64_t before = store_version(driver->store);
+    bool knew_all = peer->version == before;
+    struct session_output output;
+    session_step(peer->session, event, &output);
+    while (output.persist_count > 0) {
+        enum status status = send_all(driver, peer, &output, true);
+        if (status != STATUS_OK) {
+            return give_up(driver, peer, status, reason);
+        }
+        struct session_event done = {.kind = SESSION_PERSISTED, .now_ms = os_monotonic_ms(), .status = persist(driver, &output)};
+        if (done.status != STATUS_OK) {
+            say_bye(driver, peer, BYE_BUSY);
+            return give_up(driver, peer, done.status, reason);
+        }
+        session_step(peer->session, &done, &output);
+    }
+    if (knew_all) {
+        peer->version = store_version(driver->store); /* all that is new came through this session */
+    }
+    enum status status = send_all(driver, peer, &output, false);
+    if (status == STATUS_OK) {
+        status = queue_flush(driver, peer, event->now_ms);
+    }
+    if (output.closed) {
+        if (reason != NULL) {
+            *reason = output.reason;
+        }
+        logger_line(output.reason == STATUS_OK ? LOGGER_INFO : LOGGER_WARN, "session_closed", "node=%s reason=%s", logger_hex(peer->node.b).text,
+                    status_name(output.reason));
+        driver_drop(driver, peer);
+        return false;
+    }
+    if (status != STATUS_OK) {
+        return give_up(driver, peer, status, reason);
+    }
+    peer->tick_ms = output.wait_ms < 0 ? INT64_MAX : event->now_ms + output.wait_ms;
+    return true;
+}
+
+enum status driver_begin(struct driver *driver, struct peer *peer, int64_t now_ms) {
+    driver_drop(driver, peer);
+    struct session_config config = {.peer = peer->node, .peer_unit = peer->unit, .dials = peer->uplink};
+    store_replica(driver->store, &config.replica);
+    memcpy(config.incarnation, driver->incarnation, sizeof config.incarnation);
+    enum status status = session_open(&peer->session, &config);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    buffer_init(&peer->queue, QUEUE_BYTES_MAX);
+    peer->version = store_version(driver->store);
+    peer->heard_ms = now_ms;
+    struct session_event event = {.kind = SESSION_START, .now_ms = now_ms, .time = os_time()};
+    return step(driver, peer, &event, &status) ? STATUS_OK : status;
+}
+
+bool driver_message(struct driver *driver, struct peer *peer, struct bytes message, int64_t now_ms, enum status *reason) {
+    peer->heard_ms = now_ms;
+    struct session_event event = {.kind = SESSION_MESSAGE, .now_ms = now_ms, .message = message};
+    return step(driver, peer, &event, reason);
+}
+
+bool driver_changed(struct driver *driver, struct peer *peer, int64_t now_ms) {
+    if (peer->version == store_version(driver->store)) {
+        return true;
+    }
+    peer->version = store_version(driver->store);
+    struct session_event event = {.kind = SESSION_CHANGED, .now_ms = now_ms};
+    return step(driver, peer, &event, NULL);
+}
+
+bool driver_tick(struct driver *driver, struct peer *peer, int64_t now_ms) {
+    if (now_ms >= peer->retry_ms && queue_flush(driver, peer, now_ms) != STATUS_OK) {
+        return give_up(driver, peer, STATUS_NOT_FOUND, NULL);
+    }
+    if (now_ms < peer->tick_ms) {
+        return true;
+    }
+    struct session_event event = {.kind = SESSION_TICK, .now_ms = now_ms};
+    return step(driver, peer, &event, NULL);
+}
+
+int64_t driver_due(const struct peer *peer) {
+    return peer->tick_ms < peer->retry_ms ? peer->tick_ms : peer->retry_ms;
+}
+
+void driver_end(struct driver *driver, struct peer *peer, int64_t now_ms) {
+    if (peer->session != NULL) {
+        struct session_event event = {.kind = SESSION_STOP, .now_ms = now_ms};
+        (void)step(driver, peer, &event, NULL);
+        driver_drop(driver, peer);
+    }
+}
+
+void driver_bye(struct driver *driver, const struct link_route *route, unsigned reason) {
+    struct peer peer = {.route = *route};
+    say_bye(driver, &peer, reason);
+}

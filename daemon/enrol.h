@@ -1,0 +1,12 @@
+/* The enrolment lane: the only thing that a key nobody knows can reach. One bounded message in, one answer out, at a bounded rate. */
+#ifndef DAEMON_ENROL_H
+#define DAEMON_ENROL_H
+
+#include "daemon/driver.h"
+
+struct enrol { int64_t since_ms; double tokens; };
+
+/* Serves a `join` message that came with key; its answer goes back the same way. Malformed ones, and more than the lane takes, are refused. False: refused. */
+bool enrol_serve(struct enrol *enrol, struct driver *driver, const struct link_event *event, int64_t now_ms);
+
+#endif

@@ -1,0 +1,223 @@
+#include "daemon/guard.h"
+
+#include "daemon/logger.h"
+
+#include <fcntl.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    FDS = 16384, /* highest socket number + 1 that is looked after; main.c asks for 8,192 descriptors */
+    TICK_MS = 2000,
+    UNKNOWN_MS = 60 * 1000,              /* a handshake on the worst line takes 11 s, its bound is 30 s */
+    UNKNOWN_LEAST_MS = 2000,             /* under pressure the oldest unknown connection goes, but not one that had no time to speak */
+    UNKNOWN_BYTES_MAX = 64 * 1024,       /* handshake and a join are 3 KB */
+    HIDDEN_BYTES_MAX = 32 * 1024 * 1024, /* received since the last whole message: 16 queued messages of 1 MiB, the kernel's buffer, and as much again */
+    GROWTH_BYTES = 48 * 1024 * 1024,     /* resident memory must grow by this much before connections are looked at one by one */
+    DENIED_MAX = 64,
+    DENIED_MS = 10 * 60 * 1000
+};
+
+struct connection {
+    int64_t since_ms, end_ms, based_ms; /* end_ms 0: no end set */
+    uint64_t base_bytes;                /* received when the last whole message came */
+    bool used, admitted, ended;
+    struct link_route route;
+    uint8_t key[32];
+};
+struct denied {
+    uint8_t key[32];
+    int64_t until_ms;
+};
+struct guard {
+    size_t count, max;
+    int highest; /* no connection has a greater number */
+    int statm;
+    uint64_t memory_base;
+    struct denied denied[DENIED_MAX];
+    struct connection connections[FDS];
+};
+
+enum status guard_open(struct guard **out, size_t connections_max) {
+    *out = calloc(1, sizeof **out);
+    if (*out == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    (*out)->max = connections_max;
+    (*out)->statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    return STATUS_OK;
+}
+
+void guard_close(struct guard *guard) {
+    if (guard == NULL) {
+        return;
+    }
+    if (guard->statm >= 0) {
+        close(guard->statm);
+    }
+    free(guard);
+}
+
+static struct connection *connection_of(struct guard *guard, int fd) {
+    return fd >= 0 && fd < FDS && guard->connections[fd].used ? &guard->connections[fd] : NULL;
+}
+
+static void end_now(struct guard *guard, int fd, const char *reason) {
+    struct connection *connection = &guard->connections[fd];
+    if (!connection->ended) {
+        connection->ended = true;
+        (void)shutdown(fd, SHUT_RDWR);
+        logger_line(LOGGER_INFO, "connection_ended", "reason=%s connections=%zu", reason, guard->count);
+    }
+}
+
+/* At the bound, the oldest connection that has not shown an admitted key makes room; where there is none, the newcomer goes. */
+static void make_room(struct guard *guard, int newcomer, int64_t now_ms) {
+    int oldest = newcomer;
+    int64_t since_ms = now_ms - UNKNOWN_LEAST_MS;
+    for (int fd = 0; fd <= guard->highest; fd++) {
+        const struct connection *connection = &guard->connections[fd];
+        if (connection->used && !connection->admitted && !connection->ended && connection->since_ms < since_ms) {
+            oldest = fd;
+            since_ms = connection->since_ms;
+        }
+    }
+    end_now(guard, oldest, "too_many");
+}
+
+void guard_accepted(struct guard *guard, int fd, int64_t now_ms) {
+    if (fd < 0 || fd >= FDS) {
+        (void)shutdown(fd, SHUT_RDWR);
+        return;
+    }
+    struct connection *connection = &guard->connections[fd];
+    guard->count += connection->used ? 0 : 1;
+    *connection = (struct connection){.used = true, .since_ms = now_ms};
+    guard->highest = fd > guard->highest ? fd : guard->highest;
+    if (guard->count > guard->max) {
+        make_room(guard, fd, now_ms);
+    }
+}
+
+bool guard_gone(struct guard *guard, int fd, struct link_route *route, uint8_t key[32]) {
+    struct connection *connection = connection_of(guard, fd);
+    if (connection == NULL) {
+        return false;
+    }
+    bool admitted = connection->admitted;
+    *route = connection->route;
+    memcpy(key, connection->key, 32);
+    connection->used = false;
+    guard->count--;
+    while (guard->highest > 0 && !guard->connections[guard->highest].used) {
+        guard->highest--;
+    }
+    return admitted;
+}
+
+/* Bytes that have come in over a socket since it was opened; 0 where it is none. */
+static uint64_t bytes_received(int fd) {
+    struct tcp_info info;
+    memset(&info, 0, sizeof info);
+    socklen_t len = sizeof info;
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 ? info.tcpi_bytes_received : 0;
+}
+
+void guard_heard(struct guard *guard, const struct link_event *event, bool admitted, int64_t now_ms) {
+    struct connection *connection = connection_of(guard, event->fd);
+    if (connection == NULL) {
+        return;
+    }
+    connection->route = event->route;
+    memcpy(connection->key, event->key, 32);
+    connection->admitted = admitted;
+    if (admitted && now_ms - connection->based_ms >= 1000) { /* what came before a whole message cannot be hidden any more */
+        connection->based_ms = now_ms;
+        connection->base_bytes = bytes_received(event->fd);
+    }
+}
+
+void guard_end(struct guard *guard, int fd, int64_t now_ms, int64_t delay_ms) {
+    struct connection *connection = connection_of(guard, fd);
+    if (connection != NULL && (connection->end_ms == 0 || connection->end_ms > now_ms + delay_ms)) {
+        connection->end_ms = now_ms + delay_ms;
+    }
+}
+
+bool guard_denied(const struct guard *guard, const uint8_t key[32], int64_t now_ms) {
+    for (size_t i = 0; i < DENIED_MAX; i++) {
+        if (guard->denied[i].until_ms > now_ms && memcmp(guard->denied[i].key, key, 32) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void deny(struct guard *guard, const uint8_t key[32], int64_t now_ms) {
+    size_t place = 0; /* the one that would be let in again first makes room */
+    for (size_t i = 1; i < DENIED_MAX; i++) {
+        if (guard->denied[i].until_ms < guard->denied[place].until_ms) {
+            place = i;
+        }
+    }
+    memcpy(guard->denied[place].key, key, 32);
+    guard->denied[place].until_ms = now_ms + DENIED_MS;
+}
+
+/* Resident memory in bytes; 0 where it cannot be read. */
+static uint64_t memory_used(const struct guard *guard) {
+    char text[128];
+    ssize_t len = guard->statm < 0 ? -1 : pread(guard->statm, text, sizeof text - 1, 0);
+    if (len <= 0) {
+        return 0;
+    }
+    text[len] = 0;
+    unsigned long long total, resident;
+    return sscanf(text, "%llu %llu", &total, &resident) == 2 ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
+/* Has memory grown so much since connections were last looked at that they must be again? */
+static bool memory_grew(struct guard *guard) {
+    uint64_t used = memory_used(guard);
+    bool grew = guard->memory_base > 0 && used > guard->memory_base + GROWTH_BYTES;
+    if (grew || used < guard->memory_base || guard->memory_base == 0) {
+        guard->memory_base = used;
+    }
+    return grew;
+}
+
+static void look_at(struct guard *guard, int fd, bool grew, int64_t now_ms) {
+    struct connection *connection = &guard->connections[fd];
+    if (connection->end_ms != 0 && now_ms >= connection->end_ms) {
+        end_now(guard, fd, "session_over");
+    } else if (!connection->admitted && now_ms - connection->since_ms >= UNKNOWN_MS) {
+        end_now(guard, fd, "silent");
+    } else if (!connection->admitted && bytes_received(fd) > UNKNOWN_BYTES_MAX) {
+        end_now(guard, fd, "unknown_and_loud");
+    } else if (connection->admitted && grew && bytes_received(fd) > connection->base_bytes + HIDDEN_BYTES_MAX) {
+        deny(guard, connection->key, now_ms);
+        end_now(guard, fd, "endless_message");
+    }
+}
+
+int64_t guard_tick(struct guard *guard, int64_t now_ms) {
+    if (guard->count == 0) {
+        guard->memory_base = 0;
+        return INT64_MAX;
+    }
+    bool grew = memory_grew(guard);
+    for (int fd = 0; fd <= guard->highest; fd++) {
+        if (guard->connections[fd].used && !guard->connections[fd].ended) {
+            look_at(guard, fd, grew, now_ms);
+        }
+    }
+    return now_ms + TICK_MS;
+}
+
+size_t guard_connections(const struct guard *guard) {
+    return guard->count;
+}

@@ -1,0 +1,45 @@
+/* The link to the level above: which address is dialled when, with what back-off, and the session over it. Owns that schedule. Knows the driver and the wire. */
+#ifndef DAEMON_UPLINK_H
+#define DAEMON_UPLINK_H
+
+#include "daemon/driver.h"
+
+enum uplink_state { UPLINK_NONE, UPLINK_WAITING, UPLINK_CONNECTING, UPLINK_CONNECTED, UPLINK_REFUSED };
+
+struct uplink {
+    struct driver *driver;
+    const char *address_given; /* from the command line: instead of the store's; NULL: none */
+    enum uplink_state state;
+    size_t place, count;       /* of the address dialled now or next; how many there are */
+    char address[LINK_ADDRESS_BYTES];
+    int64_t due_ms;            /* WAITING, REFUSED: dial then; CONNECTING: give up then */
+    int64_t since_ms;          /* CONNECTED: since when */
+    int64_t delay_ms;          /* the last back-off, before jitter */
+    int64_t last_contact;      /* seconds since 1970; 0: never since the start */
+    int64_t hello_ms;          /* a fresh hello was sent, and unanswered so far; 0: none */
+    struct peer peer;
+};
+
+/* Nothing is dialled yet: the first uplink_tick does. A random part of start_delay_ms passes before it, so that a district does not dial as one when power returns. */
+void uplink_init(struct uplink *uplink, struct driver *driver, const char *address_given, int64_t start_delay_ms, int64_t now_ms);
+/* Events of the wire that are the uplink's. */
+void uplink_event(struct uplink *uplink, const struct link_event *event, int64_t now_ms);
+/* Does what is due; gives the time of the next call (INT64_MAX: none). */
+int64_t uplink_tick(struct uplink *uplink, int64_t now_ms);
+/* The store has changed (or not: then nothing happens). */
+void uplink_changed(struct uplink *uplink, int64_t now_ms);
+/* Somebody asks for contact now, or a setting changed: back-off is forgotten, a waiting link dials at once, a standing one proves with a fresh hello that it stands.
+ * NO_UPLINK. */
+CHECKED enum status uplink_wake(struct uplink *uplink, int64_t now_ms);
+/* Somebody waits for the link to be in step: an exchange that has fallen silent is probed, well before heartbeats would tell. */
+void uplink_watch(struct uplink *uplink, int64_t now_ms);
+/* Is the session open and in step, as far as is known since the last wake? */
+bool uplink_in_step(const struct uplink *uplink);
+/* Was the last try refused by the level above? */
+bool uplink_refused(const struct uplink *uplink);
+/* For `status`: an array of {"address","state","last_contact"}, a new reference; NULL: memory is out. */
+json_t *uplink_report(const struct uplink *uplink);
+/* Says farewell and hangs up. */
+void uplink_stop(struct uplink *uplink, int64_t now_ms);
+
+#endif
