@@ -1,0 +1,197 @@
+/* hoi show: a record, with who said what, when, and how far it got. */
+#include "tools/client.h"
+#include "tools/fields.h"
+#include "tools/output.h"
+#include "tools/table.h"
+#include "tools/text.h"
+#include "tools/verbs.h"
+
+#include <stdlib.h>
+
+const struct option verb_show_options[] = {
+    {"--unit", OPTION_VALUE, "CODE", N_("the unit it is about (else this node's own)")},
+    {"--row", OPTION_VALUE, "KEY", N_("only this row, in forms that are lists")},
+    {"--history", OPTION_FLAG, NULL, N_("also who said each value, and everything that was written about it")},
+    {NULL, OPTION_FLAG, NULL, NULL},
+};
+
+/* The farthest stage that the entry is known to have reached. */
+static const char *stage(const json_t *entry) {
+    if (json_is_true(json_object_get(entry, "at_root"))) {
+        return _("reached the centre");
+    }
+    if (json_is_true(json_object_get(entry, "counted_above"))) {
+        return _("counted by the level above");
+    }
+    if (json_is_true(json_object_get(entry, "stored_above"))) {
+        return _("stored at the level above");
+    }
+    return _("written here, not sent yet");
+}
+
+/* The versions of a field that nobody has settled, or, in a history, all of them: who said what, when, and why. */
+static void print_versions(const struct fields *fields, size_t index, const json_t *versions) {
+    size_t i;
+    const json_t *version;
+    json_array_foreach(versions, i, version) {
+        char time[TEXT_SHORT];
+        const json_t *unit = json_object_get(version, "unit");
+        char *value = fields_shown(fields, index, version);
+        char *who = json_is_object(unit) ? output_unit(unit) : text_format("{unit}", "unit", json_is_string(unit) ? json_string_value(unit) : NULL, NULL);
+        const char *reason = output_text(version, "reason");
+        char *line = text_format(_("    {value}: {who}, {time}[, reason: {reason}]"), "value", value, "who", who, "time",
+                                 text_time(time, json_integer_value(json_object_get(version, "time"))), "reason", *reason != '\0' ? reason : NULL, NULL);
+        table_paragraph(stdout, line, 6);
+        free(line);
+        free(who);
+        free(value);
+    }
+}
+
+static void print_fields(const struct fields *fields, const json_t *states, bool history) {
+    struct table *table = table_new();
+    table_column(table, "", TABLE_LEFT | TABLE_WRAP);
+    table_column(table, "", TABLE_RIGHT | TABLE_WRAP);
+    table_column(table, "", TABLE_LEFT | TABLE_WRAP);
+    for (size_t i = 0; i < fields->count; i++) {
+        const json_t *state = json_object_get(states, fields_name(fields, i));
+        if (state == NULL && fields->items[i].retired) {
+            continue;
+        }
+        char *value = fields_shown(fields, i, state);
+        const char *raw = output_text(state, "raw");
+        bool contested = json_is_true(json_object_get(state, "contested"));
+        char *note = text_format("[{contested}][ “{raw}”]", "contested", contested ? _("contested") : NULL, "raw", *raw != '\0' ? raw : NULL, NULL);
+        char *label = fields_label_measured(fields, i);
+        table_cell(table, label);
+        table_cell(table, value);
+        table_cell(table, note);
+        table_row_end(table);
+        free(label);
+        free(note);
+        free(value);
+    }
+    table_print(table, stdout, false, 0);
+    table_free(table);
+    for (size_t i = 0; i < fields->count; i++) {
+        const json_t *state = json_object_get(states, fields_name(fields, i));
+        bool contested = json_is_true(json_object_get(state, "contested"));
+        if (contested || (history && json_array_size(json_object_get(state, "versions")) > 0)) {
+            text_print(stdout, contested ? _("\n  {field} is contested; these values stand side by side:\n") : _("\n  {field}:\n"), "field",
+                       fields_label(fields, i), NULL);
+            print_versions(fields, i, json_object_get(state, "versions"));
+        }
+    }
+}
+
+/* Flags of docs/protocol.md section 6: words where the store sends them, else the bits. */
+static const char *entry_kind(const json_t *entry) {
+    const json_t *flags = json_object_get(entry, "flags");
+    json_int_t bits = json_integer_value(flags);
+    size_t i;
+    const json_t *flag;
+    json_array_foreach(flags, i, flag) {
+        const char *name = json_is_string(flag) ? json_string_value(flag) : "";
+        bits |= strcmp(name, "correction") == 0  ? PUT_CORRECTION
+                : strcmp(name, "on_behalf") == 0 ? PUT_ON_BEHALF
+                : strcmp(name, "settles") == 0   ? PUT_SETTLES
+                                                 : 0;
+    }
+    if ((bits & PUT_SETTLES) != 0) {
+        return _("settled");
+    }
+    if ((bits & PUT_CORRECTION) != 0) {
+        return _("corrected");
+    }
+    return (bits & PUT_ON_BEHALF) != 0 ? _("entered on its behalf") : _("entered");
+}
+
+static void print_entries(const json_t *entries) {
+    size_t i;
+    const json_t *entry;
+    json_array_foreach(entries, i, entry) {
+        char time[TEXT_SHORT];
+        const char *reason = output_text(entry, "reason");
+        char *who = output_unit(json_object_get(entry, "unit"));
+        char *line = text_format(_("  {time}  {kind} by {who}[, reason: {reason}] — {stage}"), "time",
+                                 text_time(time, json_integer_value(json_object_get(entry, "time"))), "kind", entry_kind(entry), "who", who, "reason",
+                                 *reason != '\0' ? reason : NULL, "stage", stage(entry), NULL);
+        table_paragraph(stdout, line, 4);
+        free(line);
+        free(who);
+    }
+}
+
+static void print_record(const struct fields *fields, const json_t *result, bool history) {
+    size_t i;
+    const json_t *row;
+    char *unit = output_unit(json_object_get(result, "unit"));
+    text_print(stdout, _("{title}\n{unit}, {period}\n"), "title", fields_title(fields), "unit", unit, "period", output_text(result, "period"), NULL);
+    free(unit);
+    if (json_array_size(json_object_get(result, "rows")) == 0) {
+        fputs(_("\nNothing was entered for this period yet.\n"), stdout);
+    }
+    json_array_foreach(json_object_get(result, "rows"), i, row) {
+        const char *key = output_text(row, "row");
+        putchar('\n');
+        if (*key != '\0') {
+            text_print(stdout, _("Row {row}\n"), "row", key, NULL);
+        }
+        print_fields(fields, json_object_get(row, "fields"), history);
+        putchar('\n');
+        print_entries(json_object_get(row, "entries"));
+    }
+}
+
+/* Lists come in portions: asks on from the last row until there is no more. args is stolen; *out is a new reference, NULL on failure. */
+static enum status ask_all(struct client *client, json_t *args, json_t **out) {
+    json_t *portion, *rows = NULL;
+    enum status status;
+    *out = NULL;
+    do {
+        status = client_ask(client, "show", json_deep_copy(args), &portion);
+        if (status == STATUS_OK && *out == NULL) {
+            *out = json_incref(portion);
+            rows = json_object_get(*out, "rows");
+        } else if (status == STATUS_OK) {
+            json_array_extend(rows, json_object_get(portion, "rows"));
+        }
+        const json_t *last = json_array_get(rows, json_array_size(rows) - 1);
+        json_object_set(args, "after", json_object_get(last, "row"));
+    } while (status == STATUS_OK && json_is_true(json_object_get(portion, "more")));
+    json_object_del(*out, "more");
+    if (status != STATUS_OK) {
+        json_decref(*out);
+        *out = NULL;
+    }
+    json_decref(args);
+    return status;
+}
+
+int verb_show(const struct command *command) {
+    struct client client;
+    struct fields fields = {0};
+    json_t *result = NULL;
+    bool history = options_flag(command, "--history");
+    enum status status = client_open(&client, command);
+    if (status == STATUS_OK && !command->json) {
+        status = fields_load(&fields, &client, command->arguments[0]);
+    }
+    if (status == STATUS_OK) {
+        json_t *args = client_args("form", command->arguments[0], "period", command->arguments[1], "unit", options_value(command, "--unit"), "row",
+                                   options_value(command, "--row"), NULL);
+        if (history) {
+            json_object_set_new(args, "history", json_true());
+        }
+        status = ask_all(&client, args, &result);
+    }
+    if (status == STATUS_OK && command->json) {
+        output_json(result);
+    } else if (status == STATUS_OK) {
+        print_record(&fields, result, history);
+    }
+    json_decref(result);
+    fields_fini(&fields);
+    client_close(&client);
+    return status_exit(status);
+}

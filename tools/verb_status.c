@@ -1,0 +1,237 @@
+/* hoi status: one page in words: this node, its links, what waits, what is wrong and what to do about it. */
+#include "tools/client.h"
+#include "tools/output.h"
+#include "tools/refusal.h"
+#include "tools/table.h"
+#include "tools/text.h"
+#include "tools/verbs.h"
+
+#include <stdlib.h>
+
+const struct option verb_status_options[] = {{NULL, OPTION_FLAG, NULL, NULL}};
+
+enum { DISK_LITTLE_BYTES = 200 * 1000 * 1000, ADVICE_MAX = 16 };
+
+/* The page, and what there is to do, in the order in which it was found. */
+struct page {
+    struct table *facts;
+    char *advice[ADVICE_MAX];
+    size_t advice_count;
+    const json_t *status;
+    bool daemon;
+};
+
+static void fact(struct page *page, const char *what, char *value /* taken over */) {
+    table_cell(page->facts, what);
+    table_cell(page->facts, value);
+    table_row_end(page->facts);
+    free(value);
+}
+
+static void advise(struct page *page, char *sentence /* taken over */) {
+    if (page->advice_count < ADVICE_MAX) {
+        page->advice[page->advice_count++] = sentence;
+    } else {
+        free(sentence);
+    }
+}
+
+static char *plain(const char *text) {
+    return text_format("{text}", "text", text, NULL);
+}
+
+/* ---- who this is ---- */
+
+static void add_identity(struct page *page, const json_t *hello) {
+    const json_t *unit = json_object_get(page->status, "unit"), *node = json_object_get(page->status, "node");
+    const char *association = output_text(hello, "name");
+    const char *id = json_is_string(node) ? json_string_value(node) : output_text(node, "id");
+    id = *id != '\0' ? id : output_text(hello, "node");
+    fact(page, _("Association"), plain(association));
+    fact(page, _("Unit"), output_unit(json_is_object(unit) ? unit : json_object_get(hello, "unit")));
+    fact(page, _("Node"), text_format("{id}", "id", id, NULL));
+    fact(page, _("Directory"), plain(output_text(hello, "dir")));
+    fact(page, _("Daemon"), plain(page->daemon ? _("running") : _("not running")));
+}
+
+/* ---- the level above ---- */
+
+static const struct {
+    const char *state, *msgid;
+} STATES[] = {
+    {"connected", N_("connected")}, {"connecting", N_("connecting")}, {"waiting", N_("not connected, will be tried again")},
+    {"refused", N_("refused")},     {"none", N_("not connected")},
+};
+
+static const char *state_word(const char *state) {
+    for (size_t i = 0; i < sizeof STATES / sizeof STATES[0]; i++) {
+        if (strcmp(STATES[i].state, state) == 0) {
+            return _(STATES[i].msgid);
+        }
+    }
+    return state;
+}
+
+static bool is_root(const struct page *page) {
+    return json_is_null(json_object_get(json_object_get(page->status, "unit"), "parent")) && json_array_size(json_object_get(page->status, "uplinks")) == 0;
+}
+
+static void add_uplinks(struct page *page) {
+    const json_t *uplinks = json_object_get(page->status, "uplinks"), *uplink;
+    size_t i;
+    bool connected = false, refused = false;
+    json_array_foreach(uplinks, i, uplink) {
+        char time[TEXT_SHORT];
+        const char *state = output_text(uplink, "state");
+        int64_t contact = json_integer_value(json_object_get(uplink, "last_contact"));
+        connected = connected || strcmp(state, "connected") == 0;
+        refused = refused || strcmp(state, "refused") == 0;
+        fact(page, i == 0 ? _("Level above") : "",
+             text_format(_("{address}: {state}[, last contact {time}]"), "address", output_text(uplink, "address"), "state",
+                         *state != '\0' && page->daemon ? state_word(state) : _("not connected"), "time", contact > 0 ? text_time(time, contact) : NULL, NULL));
+    }
+    if (json_array_size(uplinks) == 0) {
+        fact(page, _("Level above"), plain(is_root(page) ? _("none: this is the root") : _("not set")));
+        if (!is_root(page)) {
+            advise(page, plain(_("No level above is set: `hoi config uplink tcp://HOST:PORT`.")));
+        }
+    } else if (refused) {
+        advise(page, plain(_("The level above refuses this node: its key may have been shut out. Call the level above.")));
+    } else if (!page->daemon) {
+        advise(page, plain(_("No daemon runs: nothing goes up by itself. Start hoid, or use `hoi sync` from time to time.")));
+    } else if (!connected) {
+        advise(page,
+               plain(_("No connection to the level above: check the line (and the address: `hoi config uplink`). What is entered is kept and goes up later.")));
+    }
+}
+
+/* ---- what waits ---- */
+
+static void add_log(struct page *page) {
+    const json_t *log = json_object_get(page->status, "log");
+    char numbers[4][TEXT_SHORT];
+    int64_t written = json_integer_value(json_object_get(log, "written")), stored = json_integer_value(json_object_get(log, "stored_above"));
+    fact(page, _("Written here"), plain(text_count(numbers[0], written)));
+    if (is_root(page)) {
+        return;
+    }
+    fact(page, _("Stored at the level above"), plain(text_count(numbers[1], stored)));
+    fact(page, _("Counted by the level above"), plain(text_count(numbers[2], json_integer_value(json_object_get(log, "counted_above")))));
+    fact(page, _("Reached the centre"), plain(text_count(numbers[3], json_integer_value(json_object_get(log, "at_root")))));
+    if (written > stored) {
+        char count[TEXT_SHORT];
+        fact(page, _("Waiting to go up"), plain(text_count(count, written - stored)));
+    }
+}
+
+/* "560 Tỉnh A, 562 Tỉnh B": whose entries were set aside. malloc. */
+static char *units_text(const json_t *units) {
+    struct text_memory memory;
+    size_t i;
+    const json_t *unit;
+    text_memory_begin(&memory);
+    json_array_foreach(units, i, unit) {
+        char *shown = output_unit(unit);
+        fprintf(memory.file, "%s%s", i > 0 ? ", " : "", shown);
+        free(shown);
+    }
+    return text_memory_end(&memory);
+}
+
+static void add_aside(struct page *page) {
+    const json_t *aside = json_object_get(page->status, "set_aside"), *item;
+    int64_t above = json_integer_value(json_object_get(page->status, "aside_above"));
+    char count[TEXT_SHORT];
+    size_t i;
+    json_array_foreach(aside, i, item) {
+        char *sentence = refusal_sentence(refusal_named(output_text(item, "reason")), NULL), *units = units_text(json_object_get(item, "units"));
+        fact(page, i == 0 ? _("Set aside") : "",
+             text_format(_("{count}[ (from {units})]: {reason}"), "count", text_count(count, json_integer_value(json_object_get(item, "count"))), "units",
+                         *units != '\0' ? units : NULL, "reason", sentence, NULL));
+        free(units);
+        free(sentence);
+    }
+    if (json_array_size(aside) > 0) {
+        advise(page, plain(_("What was set aside is kept and tried again by itself; `hoi log` shows it. If it stays for days, call the level above.")));
+    }
+    if (above > 0) {
+        advise(page, text_format(PLURAL("{count} entry of this office was set aside above: `hoi log` and a call to the level above say why.",
+                                        "{count} entries of this office were set aside above: `hoi log` and a call to the level above say why.", above),
+                                 "count", text_count(count, above), NULL));
+    }
+}
+
+static void add_waiting(struct page *page) {
+    char number[TEXT_SHORT];
+    int64_t conflicts = json_integer_value(json_object_get(page->status, "conflicts")), inbox = json_integer_value(json_object_get(page->status, "inbox"));
+    if (conflicts > 0) {
+        fact(page, _("Contested"), text_format(PLURAL("{count} record", "{count} records", conflicts), "count", text_count(number, conflicts), NULL));
+        advise(page, plain(_("Contested figures count provisionally. `hoi show FORM PERIOD` shows the values side by side; entering the right one with "
+                             "--reason settles it.")));
+    }
+    fact(page, _("Documents"),
+         text_format(PLURAL("{count} document (hoi inbox)", "{count} documents (hoi inbox)", inbox), "count", text_count(number, inbox), NULL));
+}
+
+/* ---- disk and recovery keys ---- */
+
+static void add_disk(struct page *page) {
+    const json_t *disk = json_object_get(page->status, "disk");
+    char store[TEXT_SHORT], left[TEXT_SHORT];
+    int64_t size = json_integer_value(json_object_get(disk, "store")), free_bytes = json_integer_value(json_object_get(disk, "free"));
+    fact(page, _("Disk"),
+         text_format(_("{store} used by the store, {free} free"), "store", text_bytes(store, size), "free", text_bytes(left, free_bytes), NULL));
+    if (free_bytes >= 0 && free_bytes < DISK_LITTLE_BYTES) {
+        advise(page, plain(_("The disk is nearly full: make room, or nothing more can be entered soon.")));
+    }
+}
+
+static void add_recovery(struct page *page) {
+    const char *path = json_string_value(json_object_get(page->status, "recovery_keys"));
+    const json_t *none = json_object_get(page->status, "recovery");
+    if (path != NULL) {
+        advise(page, text_format(_("The recovery keys still lie in {path}: print the pages, put each key in another place, and delete the files there."),
+                                 "path", path, NULL));
+    }
+    if (json_is_string(none) && strcmp(json_string_value(none), "none") == 0) {
+        fact(page, _("Recovery keys"), plain(_("none: this association cannot be recovered; for trials only")));
+    }
+}
+
+static void print_page(struct page *page) {
+    table_print(page->facts, stdout, false, 0);
+    fputs(page->advice_count > 0 ? _("\nTo do:\n") : _("\nNothing to do.\n"), stdout);
+    for (size_t i = 0; i < page->advice_count; i++) {
+        char *line = text_format("  • {text}", "text", page->advice[i], NULL);
+        table_paragraph(stdout, line, 4);
+        free(line);
+        free(page->advice[i]);
+    }
+}
+
+int verb_status(const struct command *command) {
+    struct client client;
+    json_t *result;
+    enum status status = client_open(&client, command);
+    if (status == STATUS_OK) {
+        status = client_ask(&client, "status", NULL, &result);
+    }
+    if (status == STATUS_OK && command->json) {
+        output_json(result);
+    } else if (status == STATUS_OK) {
+        struct page page = {.facts = table_new(), .status = result, .daemon = json_is_true(json_object_get(client.hello, "daemon"))};
+        table_column(page.facts, "", TABLE_LEFT);
+        table_column(page.facts, "", TABLE_LEFT | TABLE_WRAP);
+        add_identity(&page, client.hello);
+        add_uplinks(&page);
+        add_log(&page);
+        add_aside(&page);
+        add_waiting(&page);
+        add_disk(&page);
+        add_recovery(&page);
+        print_page(&page);
+        table_free(page.facts);
+    }
+    client_close(&client);
+    return status_exit(status);
+}
