@@ -1,0 +1,130 @@
+#!/usr/bin/python3
+"""Goal: over lines as bad as they are, an office joins and its figures arrive once, without anybody's help.
+
+1 slow      1 KB/s and 3 s there and back: join, then a sheet of 200 units goes up
+2 breaking  every connection is reset after a second: a sheet of 3,000 units goes up in pieces
+3 dead      the line falls silent without closing: `hoi sync` finds out within a minute and dials anew
+4 refused   nobody listens for a while, then somebody does: the office comes back by itself
+"""
+import os
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from tree import BIN, Office, Refused, Tree, wait  # noqa: E402
+
+
+class Line:
+    """A proxy to the root's port, as bad as it is told to be."""
+
+    def __init__(self, root, *settings):
+        with open(os.path.join(root.dir, "listen"), encoding="utf-8") as file:
+            port = file.read().strip().rsplit(":", 1)[1]
+        self.process = subprocess.Popen([os.path.join(BIN, "tests/e2e/lossy"), "0", port, *settings], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.address = "tcp://127.0.0.1:" + self.process.stdout.readline().strip()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait(10)
+
+
+def join(tree, code, line):
+    """Joins over the line; the office's daemon dials over it from then on."""
+    token = tree["VN"].hoi("invite", code, "--address", line.address)
+    office = tree.offices[code] = Office(tree, code)
+    os.makedirs(office.dir, mode=0o700)
+    office.hoi("join", "-", "--wait", "60", stdin=token)
+    office.hoi("config", "listen", "tcp://127.0.0.1:*")
+    office.start()
+    return office
+
+
+def import_units(office, parent, count):
+    path = os.path.join(office.dir, "units.csv")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("code,parent_code,level,name\n")
+        file.writelines(f"{parent}-{i},{parent},2,Huyện {i} {i * 7919 % 100003} {i * 104729 % 1000003}\n" for i in range(count))
+    office.hoi("unit", "import", path)
+
+
+def stored(office):
+    log = office.json("status")["log"]
+    return log["written"] > 0 and log["stored_above"] == log["written"]
+
+
+def slow(tree):
+    with Line(tree["VN"], "delay=1500", "rate=1000") as line:
+        office = join(tree, "1", line)
+        office.hoi("sync", "--wait", "90")
+        import_units(office, "1", 200)
+        office.hoi("sync", "--wait", "90")
+        assert stored(office)
+        office.stop()
+
+
+def breaking(tree):
+    with Line(tree["VN"], "reset=1", "rate=20000") as line:
+        office = join(tree, "2", line)
+        wait(lambda: office.hoi("unit", "show", "2"), 30, "the office to know its unit")
+        import_units(office, "2", 3000)
+        wait(lambda: stored(office), 90, "a sheet to arrive over a breaking line")
+        with open(os.path.join(office.dir, "hoid.log"), encoding="utf-8") as log:
+            connections = log.read().count("id=uplink_up")
+        assert connections >= 2, f"the line was meant to break: {connections}"
+        office.stop()
+
+
+def dead(tree):
+    with Line(tree["VN"], "silent_after=9000") as line:
+        office = join(tree, "3", line)
+        wait(lambda: office.hoi("unit", "show", "3"), 30, "the office to know its unit")
+        import_units(office, "3", 3000)
+        before = time.monotonic()
+        for _ in range(8):  # each connection carries a little; every sync finds the dead one and goes on over a new one
+            try:
+                office.hoi("sync", "--wait", "60")
+            except Refused as refused:
+                assert refused.status == 3, refused
+            with open(os.path.join(office.dir, "hoid.log"), encoding="utf-8") as log:
+                if "reason=no_answer" in log.read():
+                    break
+        else:
+            raise AssertionError("the dead line was not noticed")
+        assert time.monotonic() - before < 70
+        office.stop()
+
+
+def refused(tree):
+    root = tree["VN"]
+    office = tree.offices["4"] = Office(tree, "4")
+    os.makedirs(office.dir, mode=0o700)
+    office.hoi("join", "-", stdin=root.hoi("invite", "4"))
+    office.hoi("config", "listen", "tcp://127.0.0.1:*")
+    root.kill()
+    office.start()
+    try:
+        office.hoi("sync", "--wait", "2")
+        raise AssertionError("nobody was there to answer")
+    except Refused as nobody:
+        assert nobody.status == 3, nobody
+    root.start()
+    wait(lambda: office.hoi("unit", "show", "4"), 30, "the office to come back by itself")
+    office.stop()
+
+
+def main():
+    with Tree() as tree:
+        tree.found("VN", [(str(i), "VN", 1, f"Province {i}") for i in range(1, 5)], [])
+        for scenario in (slow, breaking, dead, refused):
+            began = time.monotonic()
+            scenario(tree)
+            print(f"{scenario.__name__}: {time.monotonic() - began:.1f} s")
+        assert len(tree["VN"].json("unit", "list")) >= 5 or tree["VN"].json("unit", "list")["units"]
+
+
+if __name__ == "__main__":
+    main()
