@@ -58,6 +58,9 @@ enum status admission_decode(struct admission *out, struct bytes payload) {
     read_core(&reader, out);
     parts_read_line(&reader, &out->line);
     out->pin_count = parts_read_refs(&reader, out->pins, PINS_MAX);
+    if (parts_line_holds(&out->line, &out->unit)) {
+        reader_fail(&reader, STATUS_MALFORMED);
+    }
     reader_close(&reader);
     enum status status = reader_end(&reader);
     if (status != STATUS_OK) {

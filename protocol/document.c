@@ -3,12 +3,24 @@
 
 enum { DOCUMENT_VALUES = 10, KIND_MAX = 4, ASK_MAX = 2 };
 
+static bool name_repeated(const struct document *document, size_t place) {
+    for (size_t i = 0; i < place; i++) {
+        if (bytes_equal(document->attachments[i].name, document->attachments[place].name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void read_attachments(struct reader *reader, struct document *out) {
     out->attachment_count = reader_array(reader, 0, ATTACHMENTS_MAX);
     for (size_t i = 0; i < out->attachment_count; i++) {
         struct attachment *attachment = &out->attachments[i];
         reader_array(reader, 3, 3);
         attachment->name = reader_str(reader, 1, ATTACHMENT_NAME_BYTES_MAX);
+        if (name_repeated(out, i)) {
+            reader_fail(reader, STATUS_MALFORMED);
+        }
         attachment->bytes = reader_uint(reader, UINT64_MAX);
         reader_fixed(reader, attachment->hash.b, sizeof attachment->hash.b);
         reader_close(reader);
@@ -30,9 +42,9 @@ enum status document_decode(struct document *out, struct bytes payload) {
     out->due = parts_read_date(&reader);
     out->has_supersedes = parts_read_optional_ref(&reader, &out->supersedes);
     read_attachments(&reader, out);
-    parts_read_no_critical(&reader, &out->extensions);
+    bool critical = parts_read_extensions(&reader, &out->extensions);
     reader_close(&reader);
-    enum status status = reader_end(&reader);
+    enum status status = parts_end(&reader, payload, critical);
     if (status != STATUS_OK) {
         *out = (struct document){0};
     }

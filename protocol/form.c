@@ -46,7 +46,19 @@ static bool name_repeated(const struct form *form, size_t place) {
     return false;
 }
 
-static void read_fields_and_rules(struct reader *reader, struct form *out) {
+/* The field that a weight names may stand before or behind the one it weighs. */
+static bool weight_fits(const struct form *form, size_t field_count, struct bytes weight) {
+    for (size_t i = 0; i < field_count; i++) {
+        if (bytes_equal(form->fields[i].name, weight)) {
+            return form_field_is_number(&form->fields[i]);
+        }
+    }
+    return weight.len == 0;
+}
+
+/* Says whether a field has a critical extension. */
+static bool read_fields_and_rules(struct reader *reader, struct form *out) {
+    bool critical = false;
     struct shape shape = measure(*reader);
     struct form_choice *choices = allocate(out, reader, &shape);
     size_t fields = reader_array(reader, 1, FORM_FIELDS_MAX);
@@ -55,9 +67,14 @@ static void read_fields_and_rules(struct reader *reader, struct form *out) {
     }
     for (size_t i = 0; i < fields && reader->status == STATUS_OK; i++) {
         struct form_field *field = &out->fields[i];
-        form_field_read(reader, field, choices);
+        critical |= form_field_read(reader, field, choices);
         choices += field->choice_count;
         if (reader->status == STATUS_OK && name_repeated(out, i)) {
+            reader_fail(reader, STATUS_MALFORMED);
+        }
+    }
+    for (size_t i = 0; i < fields && reader->status == STATUS_OK; i++) {
+        if (!weight_fits(out, fields, out->fields[i].weight)) {
             reader_fail(reader, STATUS_MALFORMED);
         }
     }
@@ -77,6 +94,7 @@ static void read_fields_and_rules(struct reader *reader, struct form *out) {
     reader_close(reader);
     out->field_count = fields;
     out->rule_count = rules;
+    return critical;
 }
 
 static void read_levels(struct reader *reader, struct form *out) {
@@ -105,6 +123,7 @@ static void read_due(struct reader *reader, struct form *out) {
 }
 
 enum status form_decode(struct form *out, struct bytes payload) {
+    bool critical = false;
     struct reader reader;
     *out = (struct form){0};
     reader_init(&reader, payload);
@@ -128,11 +147,11 @@ enum status form_decode(struct form *out, struct bytes payload) {
         reader_fail(&reader, STATUS_MALFORMED);
     }
     if (reader.status == STATUS_OK) {
-        read_fields_and_rules(&reader, out);
+        critical = read_fields_and_rules(&reader, out);
     }
-    parts_read_no_critical(&reader, &out->extensions);
+    critical |= parts_read_extensions(&reader, &out->extensions);
     reader_close(&reader);
-    enum status status = reader_end(&reader);
+    enum status status = parts_end(&reader, payload, critical);
     if (status != STATUS_OK) {
         form_fini(out);
     }

@@ -14,6 +14,10 @@ bool form_field_name_valid(struct bytes name) {
     return name.len > 0;
 }
 
+bool form_field_is_number(const struct form_field *field) {
+    return field->type == FIELD_INTEGER || field->type == FIELD_DECIMAL || field->type == FIELD_MONEY;
+}
+
 size_t form_field_skip(struct reader *reader) {
     reader_array(reader, FIELD_VALUES, FIELD_VALUES);
     for (unsigned i = 0; i < VALUES_BEFORE_CHOICES; i++) {
@@ -71,7 +75,14 @@ static bool type_fits(const struct form_field *field) {
            (field->type == FIELD_CHOICE) == (field->choice_count > 0) && (field->type == FIELD_COMPUTED) == (field->formula.len > 0);
 }
 
-void form_field_read(struct reader *reader, struct form_field *out, struct form_choice *choices) {
+static bool limits_fit(const struct form_field *field) {
+    if ((field->has_minimum || field->has_maximum) && !form_field_is_number(field)) {
+        return false;
+    }
+    return !field->has_minimum || !field->has_maximum || field->minimum <= field->maximum;
+}
+
+bool form_field_read(struct reader *reader, struct form_field *out, struct form_choice *choices) {
     *out = (struct form_field){0};
     reader_array(reader, FIELD_VALUES, FIELD_VALUES);
     out->name = reader_str(reader, 1, FORM_NAME_BYTES_MAX);
@@ -88,11 +99,12 @@ void form_field_read(struct reader *reader, struct form_field *out, struct form_
     read_choices(reader, out, choices);
     out->formula = reader_str(reader, 0, FORM_FORMULA_BYTES_MAX);
     out->retired = reader_bool(reader);
-    parts_read_no_critical(reader, &out->extensions);
+    bool critical = parts_read_extensions(reader, &out->extensions);
     reader_close(reader);
-    if (!form_field_name_valid(out->name) || !type_fits(out)) {
+    if (!form_field_name_valid(out->name) || !type_fits(out) || !limits_fit(out)) {
         reader_fail(reader, STATUS_MALFORMED);
     }
+    return critical;
 }
 
 static void write_limit(struct writer *writer, bool present, int64_t value) {

@@ -43,7 +43,7 @@ enum status founding_decode(struct founding *out, struct bytes statement) {
     if (statement.len > FOUNDING_BYTES_MAX) {
         reader_fail(&reader, STATUS_MALFORMED);
     }
-    size_t count = reader_array(&reader, 2, COUNT_ANY);
+    size_t count = reader_array(&reader, 2, MEMBERS_MAX);
     parts_read_version(&reader, count, FOUNDING_VALUES);
     out->name = reader_str(&reader, 1, ASSOCIATION_NAME_BYTES_MAX);
     out->practice = reader_bool(&reader);
@@ -51,9 +51,9 @@ enum status founding_decode(struct founding *out, struct bytes statement) {
     reader_fixed(&reader, out->transport_key, sizeof out->transport_key);
     reader_fixed(&reader, out->nonce, sizeof out->nonce);
     read_recovery(&reader, out);
-    parts_read_no_critical(&reader, &out->extensions);
+    bool critical = parts_read_extensions(&reader, &out->extensions);
     reader_close(&reader);
-    enum status status = reader_end(&reader);
+    enum status status = parts_end(&reader, statement, critical);
     if (status != STATUS_OK) {
         *out = (struct founding){0};
         return status;

@@ -36,7 +36,7 @@ static bool audience_fits(const struct header *header) {
     case CLASS_RECORD:
         return header->audience_count == 1 && header->audience[0].scope == SCOPE_UNIT;
     default:
-        return header->audience_count >= 1;
+        return header->audience_count >= 1 && header->reach == 0; /* whom a document is for, its audience says */
     }
 }
 
@@ -60,8 +60,8 @@ static bool seen_fits(const struct header *header) {
 
 /* The rules of section 4.1 that tie members to one another. */
 static bool rules_hold(const struct header *header, bool has_prev) {
-    return header->seq >= 1 && has_prev == (header->seq > 1) && CLASS_IN_KIND[header->log.kind][header->cls] && audience_fits(header) &&
-           continues_fits(header) && seen_fits(header);
+    return has_prev == (header->seq > 1) && CLASS_IN_KIND[header->log.kind][header->cls] && audience_fits(header) && continues_fits(header) &&
+           seen_fits(header);
 }
 
 enum status header_decode(struct header *out, struct bytes bytes) {
@@ -71,10 +71,10 @@ enum status header_decode(struct header *out, struct bytes bytes) {
     if (bytes.len > HEADER_BYTES_MAX) {
         reader_fail(&reader, STATUS_MALFORMED);
     }
-    size_t count = reader_array(&reader, 2, COUNT_ANY);
+    size_t count = reader_array(&reader, 2, MEMBERS_MAX);
     parts_read_version(&reader, count, HEADER_VALUES);
     parts_read_log(&reader, &out->log);
-    out->seq = reader_uint(&reader, UINT64_MAX);
+    out->seq = parts_read_seq(&reader);
     bool has_prev = parts_read_optional_fixed(&reader, out->prev.b, sizeof out->prev.b);
     out->has_continues = parts_read_optional_ref(&reader, &out->continues);
     out->cls = (uint8_t)reader_uint(&reader, CLASS_DOCUMENT);
@@ -90,7 +90,7 @@ enum status header_decode(struct header *out, struct bytes bytes) {
     if (reader.status == STATUS_OK && !rules_hold(out, has_prev)) {
         reader_fail(&reader, STATUS_MALFORMED);
     }
-    enum status status = reader_end(&reader);
+    enum status status = parts_end(&reader, bytes, false); /* a critical extension is told apart */
     if (status != STATUS_OK) {
         memset(out, 0, sizeof *out);
     }

@@ -40,7 +40,7 @@ enum status join_decode(struct join *out, struct bytes message) {
     struct reader reader;
     *out = (struct join){0};
     reader_init(&reader, message);
-    size_t count = reader_array(&reader, 3, COUNT_ANY);
+    size_t count = reader_array(&reader, 3, MEMBERS_MAX);
     parts_read_type(&reader, MESSAGE_JOIN);
     parts_read_version(&reader, count, JOIN_VALUES);
     reader_fixed(&reader, out->association.b, sizeof out->association.b);
@@ -49,14 +49,14 @@ enum status join_decode(struct join *out, struct bytes message) {
     reader_fixed(&reader, out->transport_key, sizeof out->transport_key);
     reader_fixed(&reader, out->signature, sizeof out->signature);
     reader_close(&reader);
-    enum status status = reader_end(&reader);
+    enum status status = parts_end(&reader, message, false);
     if (status != STATUS_OK) {
         *out = (struct join){0};
     }
     return status;
 }
 
-/* A statement and a core that their own readers would refuse make the answer malformed. */
+/* A statement and a core that their own readers would refuse make the answer malformed, and a line that holds the unit itself. */
 static enum status judge_contents(const struct joined *joined) {
     struct founding founding;
     enum status status = founding_decode(&founding, joined->statement);
@@ -64,7 +64,8 @@ static enum status judge_contents(const struct joined *joined) {
         return status;
     }
     struct admission admission;
-    return admission_core_decode(&admission, joined->core);
+    status = admission_core_decode(&admission, joined->core);
+    return status == STATUS_OK && parts_line_holds(&joined->line, &admission.unit) ? STATUS_MALFORMED : status;
 }
 
 enum status joined_decode(struct joined *out, struct bytes message) {

@@ -4,6 +4,7 @@
 #define PROTOCOL_LIMITS_H
 
 #include <assert.h>
+#include <stdint.h>
 
 enum {
     DEPTH_MAX = 16, /* nesting of arrays: the deepest structure of this version, a form in its body, needs 10 */
@@ -18,6 +19,7 @@ enum {
     SEEN_REFS_MAX = 256,
     AUDIENCE_TERMS_MAX = 64,
     CHANGES_MAX = 4096, /* changes in one body; the tree of a country takes a handful of bodies */
+    MEMBERS_MAX = 64,   /* of a structure of another version, whose members we do not know */
     EXTENSIONS_MAX = 16,
     EXTENSION_BYTES_MAX = 4096,
     LINE_UNITS_MAX = 30, /* levels above a unit */
@@ -73,8 +75,10 @@ enum {
 
     TOKEN_ADDRESSES_MAX = 4,
     ADDRESS_BYTES_MAX = 200,
-    TOKEN_BYTES_MAX = 1200
+    TOKEN_BYTES_MAX = 1200 /* with its check bytes */
 };
+
+#define SEQ_MAX 9223372036854775807 /* 2^63 - 1: sequence numbers fit a signed integer of 64 bits, as databases keep them */
 
 #define DATE_MIN (-25567) /* 1900-01-01, days since 1970-01-01 */
 #define DATE_MAX 47481    /* 2099-12-31 */
@@ -86,6 +90,7 @@ static_assert(WINDOW_BYTES_LEAST <= WINDOW_BYTES && WINDOW_BYTES <= WINDOW_BYTES
 static_assert(MESSAGE_BYTES_LEAST <= MESSAGE_BYTES_WANTED && MESSAGE_BYTES_WANTED <= MESSAGE_BYTES_MAX, "what we ask for is within what we accept");
 static_assert(RECEIPTS_PER_MESSAGE_MAX * (RECEIPT_BYTES_MAX + 128) < MESSAGE_BYTES_MAX, "a full receipts message fits");
 static_assert(RECEIPT_BYTES_MAX <= HEADER_BYTES_MAX && FOUNDING_BYTES_MAX <= HEADER_BYTES_MAX, "what is signed is no longer than a header");
+static_assert(SEQ_MAX == INT64_MAX, "the greatest sequence number is the greatest int");
 static_assert(SEEN_REFS_MAX * 64 + AUDIENCE_TERMS_MAX * 20 + 1024 < HEADER_BYTES_MAX, "the fullest header fits");
 
 #endif

@@ -21,7 +21,7 @@ enum status hello_decode(struct hello *out, struct bytes message) {
     struct reader reader;
     *out = (struct hello){0};
     reader_init(&reader, message);
-    size_t count = reader_array(&reader, 3, COUNT_ANY);
+    size_t count = reader_array(&reader, 3, MEMBERS_MAX);
     parts_read_type(&reader, MESSAGE_HELLO);
     parts_read_version(&reader, count, HELLO_VALUES);
     reader_fixed(&reader, out->association.b, sizeof out->association.b);
@@ -34,12 +34,12 @@ enum status hello_decode(struct hello *out, struct bytes message) {
     reader_fixed(&reader, out->state.b, sizeof out->state.b);
     out->missing = reader_uint(&reader, UINT64_MAX);
     out->time = reader_int(&reader, INT64_MIN, INT64_MAX);
-    parts_read_no_critical(&reader, &out->extensions);
+    bool critical = parts_read_extensions(&reader, &out->extensions);
     reader_close(&reader);
     if (out->window < WINDOW_BYTES_LEAST || out->message_max < MESSAGE_BYTES_LEAST) {
         reader_fail(&reader, STATUS_MALFORMED);
     }
-    enum status status = reader_end(&reader);
+    enum status status = parts_end(&reader, message, critical);
     if (status != STATUS_OK) {
         *out = (struct hello){0};
     }
@@ -128,6 +128,13 @@ void state_of_buckets(struct state_digest *out, const struct association_id *ass
 
 /* ---- receipts ---- */
 
+/* One that only a later version can read does not make its message malformed: who takes the receipts passes it over. */
+static enum status judge_receipt(struct bytes bytes) {
+    struct receipt check;
+    enum status status = receipt_decode(&check, bytes);
+    return status == STATUS_VERSION_UNKNOWN || status == STATUS_CRITICAL_EXTENSION ? STATUS_OK : status;
+}
+
 enum status receipts_encode(const struct signed_receipt *receipts, size_t count, struct buffer *out) {
     struct writer writer;
     parts_open_message(&writer, out, 2, MESSAGE_RECEIPTS);
@@ -136,8 +143,7 @@ enum status receipts_encode(const struct signed_receipt *receipts, size_t count,
     }
     writer_array(&writer, count);
     for (size_t i = 0; i < count && writer.status == STATUS_OK; i++) {
-        struct receipt check;
-        writer_fail(&writer, receipt_decode(&check, receipts[i].receipt));
+        writer_fail(&writer, judge_receipt(receipts[i].receipt));
         writer_array(&writer, 2);
         writer_bin(&writer, receipts[i].receipt);
         parts_write_fixed(&writer, receipts[i].signature, sizeof receipts[i].signature);
@@ -160,13 +166,12 @@ bool receipts_next(struct receipts *receipts, struct signed_receipt *out) {
     if (receipts->place == receipts->count || reader->status != STATUS_OK) {
         return false;
     }
-    struct receipt check;
     reader_array(reader, 2, 2);
     struct bytes receipt = reader_bin(reader, 1, RECEIPT_BYTES_MAX);
     reader_fixed(reader, out->signature, sizeof out->signature);
     reader_close(reader);
     if (reader->status == STATUS_OK) {
-        reader_fail(reader, receipt_decode(&check, receipt));
+        reader_fail(reader, judge_receipt(receipt));
     }
     if (reader->status != STATUS_OK) {
         *out = (struct signed_receipt){0};
@@ -248,10 +253,10 @@ enum status refused_decode(struct log_id *log, uint64_t *seq, unsigned *reason, 
     reader_array(&reader, REFUSED_VALUES, REFUSED_VALUES);
     parts_read_type(&reader, MESSAGE_REFUSED);
     parts_read_log(&reader, log);
-    *seq = reader_uint(&reader, UINT64_MAX);
+    *seq = parts_read_seq(&reader);
     *reason = (unsigned)reader_uint(&reader, REFUSED_NO_ROOM);
     reader_close(&reader);
-    if (*seq == 0 || *reason == 0) {
+    if (*reason == 0) {
         reader_fail(&reader, STATUS_MALFORMED);
     }
     enum status status = reader_end(&reader);

@@ -131,6 +131,7 @@ CHECKED enum status entries_close(struct entries *entries);
 void entries_fini(struct entries *entries);
 
 CHECKED enum status receipts_encode(const struct signed_receipt *receipts, size_t count, struct buffer *out);
+/* One malformed receipt makes the message malformed; one that receipt_decode calls VERSION_UNKNOWN or CRITICAL_EXTENSION does not, and is handed on. */
 struct receipts {
     size_t count, place;
     struct reader rest;

@@ -27,11 +27,11 @@ static void read_entry(struct reader *reader, struct entry *out) {
 
 static void read_part(struct reader *reader, struct item *out) {
     parts_read_log(reader, &out->log);
-    out->seq = reader_uint(reader, UINT64_MAX);
+    out->seq = parts_read_seq(reader);
     out->salt = reader_bin(reader, SALT_BYTES, SALT_BYTES);
     out->offset = (uint32_t)reader_uint(reader, BODY_BYTES_MAX);
     out->part = reader_bin(reader, 1, BODY_BYTES_MAX);
-    if (out->seq == 0 || out->part.len > BODY_BYTES_MAX - out->offset) {
+    if (out->part.len > BODY_BYTES_MAX - out->offset) {
         reader_fail(reader, STATUS_MALFORMED);
     }
 }

@@ -22,11 +22,11 @@ static void read_receipts(struct reader *reader, struct log_state *out) {
         struct held_receipt *receipt = &out->receipts[i];
         reader_array(reader, HELD_RECEIPT_VALUES, HELD_RECEIPT_VALUES);
         reader_fixed(reader, receipt->holder.b, sizeof receipt->holder.b);
-        receipt->seq = reader_uint(reader, UINT64_MAX);
+        receipt->seq = parts_read_seq(reader);
         receipt->bodies = reader_uint(reader, receipt->seq);
         receipt->applied = reader_uint(reader, receipt->bodies);
         reader_close(reader);
-        if (receipt->seq == 0 || (i > 0 && ID_COMPARE(&receipt[-1].holder, &receipt->holder) >= 0)) {
+        if (i > 0 && ID_COMPARE(&receipt[-1].holder, &receipt->holder) >= 0) {
             reader_fail(reader, STATUS_MALFORMED);
         }
     }
@@ -75,11 +75,8 @@ static void read_partials(struct reader *reader, struct log_state *out) {
 static void read_log_state(struct reader *reader, struct log_state *out) {
     reader_array(reader, LOG_STATE_VALUES, LOG_STATE_VALUES);
     parts_read_log(reader, &out->log);
-    out->seq = reader_uint(reader, UINT64_MAX);
+    out->seq = parts_read_seq(reader);
     reader_fixed(reader, out->hash.b, sizeof out->hash.b);
-    if (out->seq == 0) {
-        reader_fail(reader, STATUS_MALFORMED);
-    }
     read_gaps(reader, out);
     read_partials(reader, out);
     read_receipts(reader, out);

@@ -22,6 +22,14 @@ void parts_read_log(struct reader *reader, struct log_id *out) {
     }
 }
 
+uint64_t parts_read_seq(struct reader *reader) {
+    uint64_t seq = reader_uint(reader, SEQ_MAX);
+    if (seq == 0) {
+        reader_fail(reader, STATUS_MALFORMED);
+    }
+    return seq;
+}
+
 void parts_write_ref(struct writer *writer, const struct ref *ref) {
     writer_array(writer, 5);
     parts_write_log(writer, &ref->log);
@@ -32,11 +40,8 @@ void parts_write_ref(struct writer *writer, const struct ref *ref) {
 void parts_read_ref(struct reader *reader, struct ref *out) {
     reader_array(reader, 5, 5);
     parts_read_log(reader, &out->log);
-    out->seq = reader_uint(reader, UINT64_MAX);
+    out->seq = parts_read_seq(reader);
     reader_fixed(reader, out->hash.b, sizeof out->hash.b);
-    if (out->seq == 0) {
-        reader_fail(reader, STATUS_MALFORMED);
-    }
     reader_close(reader);
 }
 
@@ -126,8 +131,22 @@ void parts_read_line(struct reader *reader, struct line *out) {
     out->count = reader_array(reader, 0, LINE_UNITS_MAX);
     for (size_t i = 0; i < out->count; i++) {
         reader_fixed(reader, out->units[i].b, sizeof out->units[i].b);
+        for (size_t j = 0; j < i; j++) {
+            if (ID_EQUAL(&out->units[j], &out->units[i])) {
+                reader_fail(reader, STATUS_MALFORMED);
+            }
+        }
     }
     reader_close(reader);
+}
+
+bool parts_line_holds(const struct line *line, const struct unit_id *unit) {
+    for (size_t i = 0; i < line->count; i++) {
+        if (ID_EQUAL(&line->units[i], unit)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void parts_write_texts(struct writer *writer, const struct texts *texts) {
@@ -211,10 +230,12 @@ bool parts_read_extensions(struct reader *reader, struct bytes *out) {
     return critical;
 }
 
-void parts_read_no_critical(struct reader *reader, struct bytes *out) {
-    if (parts_read_extensions(reader, out)) {
-        reader_fail(reader, STATUS_CRITICAL_EXTENSION);
+enum status parts_end(struct reader *reader, struct bytes bytes, bool critical) {
+    enum status status = reader_end(reader);
+    if (status == STATUS_VERSION_UNKNOWN && codec_check(bytes) != STATUS_OK) {
+        return STATUS_MALFORMED;
     }
+    return status == STATUS_OK && critical ? STATUS_CRITICAL_EXTENSION : status;
 }
 
 void parts_open_message(struct writer *writer, struct buffer *out, size_t count, unsigned type) {

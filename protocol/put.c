@@ -27,6 +27,27 @@ size_t put_shared_bytes(struct bytes before, struct bytes row) {
     return shared;
 }
 
+static bool record_touched(const struct put *put, size_t record) {
+    for (size_t i = 0; i < put->column_count; i++) {
+        if (put->cells[i * put->record_count + record].state != CELL_UNTOUCHED) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool put_rules_hold(const struct put *put) {
+    if ((put->flags & (PUT_CORRECTION | PUT_SETTLES)) != 0 && put->reason.len == 0) {
+        return false;
+    }
+    for (size_t i = 0; i < put->record_count; i++) {
+        if (!record_touched(put, i)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* ---- periods: ordinals by the form's kind ---- */
 
 enum { YEAR_MIN = 1900, YEAR_MAX = 2099 };
@@ -71,9 +92,9 @@ static bool value_fits(const struct form_field *field, const struct cell *cell) 
     case FIELD_YESNO:
         return cell->type == CELL_BOOL;
     case FIELD_CHOICE:
-        return cell->type == CELL_INT && cell->number >= 0 && (uint64_t)cell->number < field->choice_count;
+        return cell->type == CELL_INT && cell->qualifier == QUALIFIER_NONE && cell->number >= 0 && (uint64_t)cell->number < field->choice_count;
     case FIELD_DATE:
-        return cell->type == CELL_INT && cell->number >= DATE_MIN && cell->number <= DATE_MAX;
+        return cell->type == CELL_INT && cell->qualifier == QUALIFIER_NONE && cell->number >= DATE_MIN && cell->number <= DATE_MAX;
     default:
         return false;
     }

@@ -40,11 +40,16 @@ struct put {
 CHECKED enum status put_decode(struct put *out, struct bytes payload);
 void put_fini(struct put *put);
 /* Encodes keys (strictly ascending), ordinals (strictly ascending) and cells as laid out above; columns wholly untouched are left out.
- * MALFORMED if a rule of section 6 is broken (a text that is not UTF-8, no touched cell at all), TOO_LARGE if the bytes pass BODY_BYTES_MAX. */
+ * MALFORMED if a rule of section 6 is broken (a text that is not UTF-8, a record without a touched cell, a correction without a reason), TOO_LARGE if the bytes
+ * pass BODY_BYTES_MAX. */
 CHECKED enum status put_encode(const struct put *put, struct buffer *out);
-/* Do periods, row keys, ordinals and value types fit the form version (computed fields never, retired ones yes)? OK or MALFORMED. */
+/* Do periods, row keys, ordinals, value types and qualifiers (on integer, decimal and money only) fit the form version (computed fields never, retired ones
+ * yes)? OK or MALFORMED. */
 CHECKED enum status put_fits(const struct put *put, const struct form *form);
 int record_key_compare(const struct record_key *a, const struct record_key *b); /* by period, then by the row key's bytes */
+/* The rules over all of a put, the same for reading and writing: a reason where the flags ask for one (correction, settles), and of each record a touched cell.
+ */
+bool put_rules_hold(const struct put *put);
 /* How many first bytes a row key repeats of the one before it: as many as are alike, up to a character's boundary. */
 size_t put_shared_bytes(struct bytes before, struct bytes row);
 

@@ -43,7 +43,7 @@ static struct size measure(struct reader reader, enum status *failed) {
     size.columns = reader_array(&reader, 1, FORM_FIELDS_MAX);
     /* A column takes at least two bits a record: a small put cannot ask for a large table. */
     if (size.columns * ((size.records + 3) / 4) > (size_t)(reader.end - reader.at)) {
-        reader_fail(&reader, STATUS_TRUNCATED);
+        reader_fail(&reader, STATUS_MALFORMED);
     }
     *failed = reader.status;
     return size;
@@ -83,7 +83,9 @@ static uint8_t *read_row(struct reader *reader, struct bytes before, struct byte
     }
     memcpy(memory + shared, rest.data, rest.len);
     *out = (struct bytes){memory, shared + rest.len};
-    if (bytes_compare(before, *out) >= 0 || put_shared_bytes(before, *out) != shared) {
+    /* A cut within a character of the key before would leave bytes that are no text. */
+    bool within = shared < before.len && (before.data[shared] & 0xc0) == 0x80;
+    if (within || bytes_compare(before, *out) >= 0 || put_shared_bytes(before, *out) != shared) {
         reader_fail(reader, STATUS_MALFORMED);
     }
     return memory + out->len;
@@ -177,7 +179,7 @@ static void read_qualifiers(struct reader *reader, struct cell *cells, size_t co
     for (size_t i = 0; i < values / 2 && reader->status == STATUS_OK; i++) {
         struct cell *cell = &cells[read_cell_index(reader, count, &after)];
         cell->qualifier = (uint8_t)reader_uint(reader, QUALIFIER_AT_MOST);
-        if (cell->qualifier == QUALIFIER_NONE || cell->state != CELL_VALUE) {
+        if (cell->qualifier == QUALIFIER_NONE || cell->state != CELL_VALUE || cell->type != CELL_INT) {
             reader_fail(reader, STATUS_MALFORMED);
         }
     }
@@ -241,6 +243,9 @@ static void read_tables(struct reader *reader, struct put *out) {
     }
     read_keys(reader, out, rows);
     read_columns(reader, out);
+    if (reader->status == STATUS_OK && !put_rules_hold(out)) {
+        reader_fail(reader, STATUS_MALFORMED);
+    }
 }
 
 enum status put_decode(struct put *out, struct bytes payload) {

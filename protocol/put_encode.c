@@ -57,6 +57,9 @@ static void write_keys(struct writer *writer, const struct put *put) {
 }
 
 static bool value_valid(const struct cell *cell) {
+    if (cell->qualifier != QUALIFIER_NONE && cell->type != CELL_INT) {
+        return false;
+    }
     switch (cell->type) {
     case CELL_INT:
         return true;
@@ -161,7 +164,7 @@ static bool put_valid(const struct put *put) {
             return false;
         }
     }
-    return true;
+    return put_rules_hold(put);
 }
 
 static bool column_touched(const struct put *put, size_t column) {

@@ -11,22 +11,19 @@ enum status receipt_decode(struct receipt *out, struct bytes bytes) {
     if (bytes.len > RECEIPT_BYTES_MAX) {
         reader_fail(&reader, STATUS_MALFORMED);
     }
-    size_t count = reader_array(&reader, 2, COUNT_ANY);
+    size_t count = reader_array(&reader, 2, MEMBERS_MAX);
     parts_read_version(&reader, count, RECEIPT_VALUES);
     reader_fixed(&reader, out->holder.b, sizeof out->holder.b);
     parts_read_log(&reader, &out->log);
-    out->seq = reader_uint(&reader, UINT64_MAX);
+    out->seq = parts_read_seq(&reader);
     reader_fixed(&reader, out->hash.b, sizeof out->hash.b);
     out->bodies = reader_uint(&reader, out->seq);
     out->applied = reader_uint(&reader, out->bodies);
     out->aside = reader_uint(&reader, out->seq);
     out->time = reader_int(&reader, INT64_MIN, INT64_MAX);
-    parts_read_no_critical(&reader, &out->extensions);
+    bool critical = parts_read_extensions(&reader, &out->extensions);
     reader_close(&reader);
-    if (out->seq == 0) {
-        reader_fail(&reader, STATUS_MALFORMED);
-    }
-    enum status status = reader_end(&reader);
+    enum status status = parts_end(&reader, bytes, critical);
     if (status != STATUS_OK) {
         *out = (struct receipt){0};
     }

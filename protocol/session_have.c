@@ -328,5 +328,6 @@ void session_have_take_buckets(struct session *session, struct bytes message) {
         }
     }
     session->rescan = true;
+    session->close_due = session->close_due || differing == 0; /* the peer has an old state of ours in mind */
     session_have_send(session, (differing | session_state_missing_mask(session)) & ~session->have_sent);
 }

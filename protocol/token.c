@@ -89,6 +89,10 @@ static enum status write_text(struct buffer *text, struct bytes bytes) {
     return status == STATUS_OK ? buffer_append(text, "", 1) : status;
 }
 
+static bool is_blank(uint8_t character) {
+    return character == ' ' || character == '\t' || character == '\r' || character == '\n';
+}
+
 /* A letter's five bits; -1 for what is passed over, -2 for anything else. */
 static int bits_of(uint8_t character) {
     if (character >= 'A' && character <= 'Z') {
@@ -100,7 +104,7 @@ static int bits_of(uint8_t character) {
     if (character >= '2' && character <= '7') {
         return character - '2' + 26;
     }
-    return character == '-' || character == ' ' || (character >= '\t' && character <= '\r') ? -1 : -2;
+    return character == '-' || is_blank(character) ? -1 : -2;
 }
 
 static enum status read_text(struct buffer *bytes, struct bytes text) {
@@ -133,7 +137,7 @@ static enum status read_text(struct buffer *bytes, struct bytes text) {
 /* The text after "hoi1-", in either case, blanks before it passed over; empty if it does not begin so. */
 static struct bytes after_prefix(struct bytes text) {
     size_t at = 0, len = sizeof PREFIX - 1;
-    while (at < text.len && (text.data[at] == ' ' || (text.data[at] >= '\t' && text.data[at] <= '\r'))) {
+    while (at < text.len && is_blank(text.data[at])) {
         at++;
     }
     if (text.len - at < len) {

@@ -2,12 +2,32 @@
 #include "store/form_follow.h"
 #include "store/form_view.h"
 #include "store/record_load.h"
+#include "store/register.h"
 
 #include <stdlib.h>
 
 static void no_one(void *ctx, const struct form_mistake *mistake) {
     (void)ctx;
     (void)mistake;
+}
+
+/* Would the family's names still have numbers? Versions that follow one another stay far below; a steward who writes rival ones without end must harm only
+ * himself. */
+static enum status room(struct store *store, const struct form *form) {
+    const struct form_family *family;
+    uint8_t form_id[16];
+    size_t fresh = 0;
+    keys_form_id(form_id, &store->founding.association, &form->issuer, form->name);
+    enum status status = form_view_family(store, form_id, &family);
+    if (status != STATUS_OK)
+        return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+    for (size_t i = 0; i < form->field_count; i++) {
+        size_t number = 0;
+        while (number < family->field_count && !bytes_equal(family->fields[number], form->fields[i].name))
+            number++;
+        fresh += number == family->field_count;
+    }
+    return family->field_count + fresh <= REGISTER_FIELDS_MAX ? STATUS_OK : STATUS_TOO_LARGE;
 }
 
 /* OK to write it; else why it is set aside, *waits_for filled where it may stand once that version has come. */
@@ -17,7 +37,7 @@ static enum status judge(struct store *store, const struct header *header, const
     if (unit == TREE_NONE || !ID_EQUAL(tree_unit_id(store->tree, unit), &form->issuer))
         return STATUS_OUTSIDE_AUTHORITY;
     if (!form->has_previous)
-        return STATUS_OK;
+        return room(store, form);
     const struct form_family *family;
     const struct form_version_view *previous;
     enum status status = form_view_version(store, &form->previous, &family, &previous);
@@ -25,7 +45,9 @@ static enum status judge(struct store *store, const struct header *header, const
         *waits_for = bytes_of(form->previous.b, sizeof form->previous.b);
         return STATUS_FORM_UNKNOWN;
     }
-    return status != STATUS_OK ? status : form_follow_check(&previous->form, form, no_one, NULL);
+    if (status == STATUS_OK)
+        status = form_follow_check(&previous->form, form, no_one, NULL);
+    return status == STATUS_OK ? room(store, form) : status;
 }
 
 static enum status write_row(struct store *store, const struct stored_entry *entry, uint32_t place, const struct form *form, struct bytes payload,
@@ -104,7 +126,7 @@ enum status form_apply(struct store *store, const struct stored_entry *entry, co
     if (stands)
         status = write_row(store, entry, change->place, &form, change->payload, &version);
     else if (status == STATUS_MALFORMED || status == STATUS_TRUNCATED || status == STATUS_TRAILING || status == STATUS_CRITICAL_EXTENSION ||
-             status == STATUS_OUTSIDE_AUTHORITY || status == STATUS_FORM_UNKNOWN || status == STATUS_FORM_CHANGED)
+             status == STATUS_OUTSIDE_AUTHORITY || status == STATUS_FORM_UNKNOWN || status == STATUS_FORM_CHANGED || status == STATUS_TOO_LARGE)
         status = apply_set_aside(store, entry->id, change->place, status, waits_for);
     form_fini(&form);
     while (stands && status == STATUS_OK) {

@@ -7,13 +7,22 @@
 
 #include <jansson.h>
 
-/* One mistake: where ("fields[2].type"), and what was expected there (a stable word or a list of the words allowed, for the tool's text). read: what stood there, short; "" for nothing. */
-struct form_mistake { enum status status; const char *path, *read, *expected; };
+/* One mistake: where ("fields[2].type"), and what was expected there (a stable word or a list of the words allowed, for the tool's text). read: what stood
+ * there, short; "" for nothing. */
+struct form_mistake {
+    enum status status;
+    const char *path, *read, *expected;
+};
 typedef void (*form_mistake_fn)(void *ctx, const struct form_mistake *mistake);
 
 /* A form as read: form's texts are owned by it. Zero it or let form_json_read do so; form_json_fini in any case. */
-struct form_json { struct form form; void **blocks; size_t block_count; };
-/* Levels by number or by the names in the tree's table. label is 1, issuer and previous are left for the caller. OK, FORM_INVALID (after all mistakes have been told), NO_MEMORY. */
+struct form_json {
+    struct form form;
+    void **blocks;
+    size_t block_count;
+};
+/* Levels by number or by the names in the tree's table. label is 1, issuer and previous are left for the caller. OK, FORM_INVALID (after all mistakes have been
+ * told), NO_MEMORY. */
 CHECKED enum status form_json_read(struct form_json *out, const json_t *object, const struct tree *tree, form_mistake_fn mistake, void *ctx);
 void form_json_fini(struct form_json *form);
 

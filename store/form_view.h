@@ -5,8 +5,16 @@
 #include "store/internal.h"
 
 /* One version. numbers[ordinal] is the field's number in the family: the same for one name in all versions. */
-struct form_version_view { struct form form; struct hash version; struct buffer payload; int64_t entry; uint32_t place; uint16_t *numbers; };
-/* All versions of one form id. fields: names by number, borrowed from the versions. newest: the version that nothing follows; of rivals the one of the senior author, then the lower hash. */
+struct form_version_view {
+    struct form form;
+    struct hash version;
+    struct buffer payload;
+    int64_t entry;
+    uint32_t place;
+    uint16_t *numbers;
+};
+/* All versions of one form id. fields: names by number, borrowed from the versions. newest: the version that nothing follows; of rivals the one of the senior
+ * author, then the lower hash. */
 struct form_family {
     uint8_t form_id[16];
     struct unit_id issuer;
@@ -21,8 +29,8 @@ CHECKED enum status form_view_version(struct store *store, const struct hash *ve
 CHECKED enum status form_view_family(struct store *store, const uint8_t form_id[16], const struct form_family **out);
 /* All families, by name, then issuer's id. */
 CHECKED enum status form_view_all(struct store *store, const struct form_family *const **out, size_t *count);
-/* NAME or NAME@CODE (the issuer's code today, or its id). entering: only forms in force for the unit (its own or of a unit above); else any held here where none of that name is in force.
- * FORM_UNKNOWN, FORM_AMBIGUOUS. */
+/* NAME or NAME@CODE (the issuer's code today, or its id). entering: only forms in force for the unit (its own or of a unit above); else any held here where
+ * none of that name is in force. FORM_UNKNOWN, FORM_AMBIGUOUS. */
 CHECKED enum status form_view_find(struct store *store, struct bytes text, uint32_t unit, bool entering, const struct form_family **out);
 /* The field's place in the version; -1 where there is none of that name. */
 int form_view_field(const struct form *form, struct bytes name);

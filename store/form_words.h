@@ -4,7 +4,10 @@
 
 #include <stdint.h>
 
-struct form_word { const char *word; uint8_t number; };
+struct form_word {
+    const char *word;
+    uint8_t number;
+};
 /* Each ended by a NULL word. */
 extern const struct form_word form_words_type[], form_words_units[], form_words_time[], form_words_period[], form_words_window[], form_words_policy[];
 

@@ -6,7 +6,11 @@
 #include "store/rational.h"
 
 /* What a name or a whole formula comes to. state: CELL_VALUE, CELL_MISSING or CELL_NOT_APPLICABLE; qualified: some part was no exact figure. */
-struct formula_value { uint8_t state; bool qualified; struct rational number; };
+struct formula_value {
+    uint8_t state;
+    bool qualified;
+    struct rational number;
+};
 /* The value of a field; false: there is no such field. */
 typedef bool (*formula_lookup_fn)(void *ctx, struct bytes name, struct formula_value *out);
 

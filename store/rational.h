@@ -12,7 +12,9 @@ __extension__ typedef __int128 wide;
 __extension__ typedef unsigned __int128 unsigned_wide;
 
 /* over / under in lowest terms, under at least 1. */
-struct rational { wide over, under; };
+struct rational {
+    wide over, under;
+};
 
 struct rational rational_of(int64_t number, unsigned places); /* number / 10^places */
 /* Each: SUM_OVERFLOW where 128 bits do not hold the exact result; *out is then not changed. */

@@ -1,5 +1,5 @@
-/* The records: one row a record with its packed registers (store/register.h), read back, proved and made canonical. Who may write what is judged before (store/apply.c); how a put
- * becomes a row is store/record_apply.c. */
+/* The records: one row a record with its packed registers (store/register.h), read back, proved and made canonical. Who may write what is judged before
+ * (store/apply.c); how a put becomes a row is store/record_apply.c. */
 #ifndef STORE_RECORD_H
 #define STORE_RECORD_H
 
@@ -7,7 +7,11 @@
 #include "store/register.h"
 
 /* A record's key in the wide tables. form and unit are numbers of this store only (form_key, unit_key); row is empty for forms without rows. */
-struct record_place { int64_t form, unit; uint32_t period; struct bytes row; };
+struct record_place {
+    int64_t form, unit;
+    uint32_t period;
+    struct bytes row;
+};
 
 /* The number of a form id or a unit id; make: gives one on first use (inside a transaction). NOT_FOUND. */
 CHECKED enum status record_form_number(struct store *store, const uint8_t form_id[16], bool make, int64_t *out);
@@ -23,14 +27,20 @@ CHECKED enum status record_writers(struct store *store, const struct record_plac
 CHECKED enum status record_contested_count(struct store *store, int64_t *out); /* records with at least one contested field */
 
 /* What a field counts as: the one value of its heads, or the provisional one. unit: handle of the reporting unit. heads as register_next gave them. */
-CHECKED enum status record_counted(struct store *store, const struct record_place *place, uint32_t unit, uint8_t policy, const struct register_head *heads, size_t count, struct cell *out,
-                                   bool *contested);
+CHECKED enum status record_counted(struct store *store, const struct record_place *place, uint32_t unit, uint8_t policy, const struct register_head *heads,
+                                   size_t count, struct cell *out, bool *contested);
 
 /* ---- walking all records: for check and for the digest ---- */
 
-struct record_item { struct record_place place; uint8_t form_id[16]; struct unit_id unit; struct bytes state; bool sound; };
-/* Every record by form id, period, unit id, row: an order that is the same on every node. fn returns OK to go on, anything else ends the walk and is returned. Items live during the call.
- * sound false: the row is not what was written; nothing else of it may be used but place, form_id and unit. */
+struct record_item {
+    struct record_place place;
+    uint8_t form_id[16];
+    struct unit_id unit;
+    struct bytes state;
+    bool sound;
+};
+/* Every record by form id, period, unit id, row: an order that is the same on every node. fn returns OK to go on, anything else ends the walk and is returned.
+ * Items live during the call. sound false: the row is not what was written; nothing else of it may be used but place, form_id and unit. */
 typedef enum status (*record_walk_fn)(void *arg, const struct record_item *item);
 CHECKED enum status record_walk(struct store *store, record_walk_fn fn, void *arg);
 

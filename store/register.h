@@ -2,8 +2,8 @@
  * Pure: knows no table, no form, no unit. Fields go by numbers that the caller gives to names and never takes back; entries by the store's own ids.
  *
  * Rules: a head of a field is a standing write of it that no other standing write of it has seen. Heads that are equal agree; heads that differ are a conflict.
- * Two writes that claim to have seen one another (only a liar makes such) have not seen one another; where a ring of liars leaves no head, every write of it is one.
- * So the registers are a function of the set of writes and of who has seen whom, not of the order in which they came. */
+ * Two writes that claim to have seen one another (only a liar makes such) have not seen one another; where a ring of liars leaves no head, every write of it is
+ * one. So the registers are a function of the set of writes and of who has seen whom, not of the order in which they came. */
 #ifndef STORE_REGISTER_H
 #define STORE_REGISTER_H
 
@@ -11,8 +11,14 @@
 
 enum { REGISTER_FIELDS_MAX = 4096 }; /* names one form may have had over all its versions */
 
-/* What one entry wrote into one record: cells (never untouched) of fields in strictly ascending order. A choice is given as its code (CELL_TEXT): places may differ between versions. */
-struct register_write { int64_t entry; size_t count; const uint16_t *fields; const struct cell *cells; };
+/* What one entry wrote into one record: cells (never untouched) of fields in strictly ascending order. A choice is given as its code (CELL_TEXT): places may
+ * differ between versions. */
+struct register_write {
+    int64_t entry;
+    size_t count;
+    const uint16_t *fields;
+    const struct cell *cells;
+};
 
 /* Has entry a seen entry b? A failure ends the merge and is returned by it. */
 typedef enum status (*register_seen_fn)(void *ctx, int64_t a, int64_t b, bool *out);
@@ -27,17 +33,34 @@ CHECKED enum status register_merge(const struct register_write *writes, size_t c
 /* ---- reading ---- */
 
 /* The heads in order of field, then entry. index counts within the field from 0 to count - 1. Texts are borrowed from the state. */
-struct register_head { uint16_t field, index, count; int64_t entry; struct cell cell; };
-struct register_walk { const uint8_t *at, *end, *tags; int64_t entry; uint32_t fields, field, heads, head, entry_count; const uint8_t *entries; bool general; enum status status; };
+struct register_head {
+    uint16_t field, index, count;
+    int64_t entry;
+    struct cell cell;
+};
+struct register_walk {
+    const uint8_t *at, *end, *tags;
+    int64_t entry;
+    uint32_t fields, field, heads, head, entry_count;
+    const uint8_t *entries;
+    bool general;
+    enum status status;
+};
 /* Walks a state: begin, then next until false; status OK or STORE_DAMAGED stands in the walk. */
 void register_begin(struct register_walk *walk, struct bytes state);
 bool register_next(struct register_walk *walk, struct register_head *out);
 /* The one entry whose write the whole state is; 0: several. */
 int64_t register_only_entry(struct bytes state);
 
-/* The common case at once, for adding up: a state that is one write, its figures laid out by field. A field without a number (nothing written, missing, a text) has that state and type, and
- * number 0 (a text is a value of type CELL_TEXT). False: several writes, or damaged; then walk it. */
-struct register_flat { uint32_t count; struct register_number { int64_t number; uint8_t state, type, qualifier; } fields[REGISTER_FIELDS_MAX]; };
+/* The common case at once, for adding up: a state that is one write, its figures laid out by field. A field without a number (nothing written, missing, a text)
+ * has that state and type, and number 0 (a text is a value of type CELL_TEXT). False: several writes, or damaged; then walk it. */
+struct register_flat {
+    uint32_t count;
+    struct register_number {
+        int64_t number;
+        uint8_t state, type, qualifier;
+    } fields[REGISTER_FIELDS_MAX];
+};
 bool register_flatten(struct bytes state, struct register_flat *out);
 
 /* Same state, type, value and qualifier? Notes do not count. */
@@ -47,12 +70,17 @@ bool register_heads_differ(const struct register_head *heads, size_t count);
 /* ---- what a contested field counts as until it is settled ---- */
 
 /* Where a head's author stands: in the reporting unit itself, or depth units below the root. */
-struct register_author { bool own; unsigned depth; };
-/* The preferred side by the form's policy: POLICY_OWNER the reporting unit's own heads, POLICY_UPPER those of the unit nearest the root; a side that only says "missing" gives way to the next.
- * True: *out is the one value of that side. False: a tie inside it; in_side[i] marks its heads, and register_base says what counts. */
+struct register_author {
+    bool own;
+    unsigned depth;
+};
+/* The preferred side by the form's policy: POLICY_OWNER the reporting unit's own heads, POLICY_UPPER those of the unit nearest the root; a side that only says
+ * "missing" gives way to the next. True: *out is the one value of that side. False: a tie inside it; in_side[i] marks its heads, and register_base says what
+ * counts. */
 bool register_side(const struct register_head *heads, const struct register_author *authors, size_t count, uint8_t policy, bool *in_side, struct cell *out);
-/* The last value written before the side parted: of the writes of the field that every head in the side has seen, the heads; CELL_MISSING unless they are of one value. */
-CHECKED enum status register_base(const struct register_write *writes, size_t count, uint16_t field, const int64_t *side, size_t side_count, register_seen_fn seen, void *ctx,
-                                  struct cell *out);
+/* The last value written before the side parted: of the writes of the field that every head in the side has seen, the heads; CELL_MISSING unless they are of
+ * one value. */
+CHECKED enum status register_base(const struct register_write *writes, size_t count, uint16_t field, const int64_t *side, size_t side_count,
+                                  register_seen_fn seen, void *ctx, struct cell *out);
 
 #endif

@@ -303,7 +303,7 @@ static enum status show_fields(struct showing *showing, struct bytes state, json
     return status != STATUS_OK ? status : walk.status;
 }
 
-/* All standing entries of the record with history, else only those that still count for something. */
+/* All standing entries of the record, the oldest here first. */
 static enum status show_entries(struct showing *showing, const int64_t *entries, size_t count, json_t *list) {
     for (size_t i = 0; i < count; i++) {
         json_t *object = json_object();

@@ -9,13 +9,14 @@
 enum number_style { STYLE_UNKNOWN = 0, STYLE_VIETNAMESE /* 3.359,80 */, STYLE_MACHINE /* 3359.80 */ };
 
 struct value_text {
-    uint8_t state, qualifier; /* enum cell_state (never untouched), enum qualifier */
+    uint8_t state, qualifier;             /* enum cell_state (never untouched), enum qualifier */
     char value[TEXT_VALUE_BYTES_MAX + 1]; /* the machine form of docs/control.md, NUL-terminated; NFC; empty unless state is CELL_VALUE */
 };
 
 /* Reads one cell of the field. Blank, dotted blanks, "-", "x", "đang cập nhật" are CELL_MISSING; "không áp dụng", "n/a" CELL_NOT_APPLICABLE.
- * integer, money: "4.731", "4,731", "4 731", "04", "không" (0); money also "173 tỉ đồng", "5 tỷ 298,2 triệu"; "trên", "hơn", "dưới", "gần", "khoảng" give qualifiers.
- * decimal: a single "." or "," before exactly three digits is VALUE_AMBIGUOUS unless style says which. VALUE_INVALID, VALUE_AMBIGUOUS, VALUE_RANGE (too large), TEXT_INVALID, TOO_LARGE, DATE_INVALID. */
+ * integer, money: "4.731", "4,731", "4 731", "04", "không" (0); money also "173 tỉ đồng", "5 tỷ 298,2 triệu"; "trên", "hơn", "dưới", "gần", "khoảng" give
+ * qualifiers. decimal: a single "." or "," before exactly three digits is VALUE_AMBIGUOUS unless style says which. VALUE_INVALID, VALUE_AMBIGUOUS, VALUE_RANGE
+ * (too large), TEXT_INVALID, TOO_LARGE, DATE_INVALID. */
 CHECKED enum status value_text_parse(struct value_text *out, const struct form_field *field, struct bytes text, enum number_style style);
 /* What style does this cell's text prove, if any? ("3.359,80" Vietnamese; "28.69" machine.) */
 enum number_style value_text_style(struct bytes text);

@@ -39,6 +39,7 @@ def main(planted):
         tree["22165"].hoi("put", "members", "2025-Q1", "members_total=120", "members_new=7")
         tree["22168"].hoi("put", "members", "2025-Q1", "members_total=80", "members_new=0")
         tree["562"].hoi("put", "members", "2025-Q1", "members_total=16.657", "members_new=486")
+        wait(lambda: tree["560"].json("show", "members", "2025-Q1", "--unit", "22165")["rows"], 20, "the record to correct, at 560")
         tree["560"].hoi("put", "members", "2025-Q1", "--unit", "22165", "members_new=8", "--reason", "counted again")
         for code in ("22165", "22168", "562", "560"):
             tree[code].hoi("sync", "--wait", "30")

@@ -144,7 +144,6 @@ static void add_directive_headers(json_t *list, const struct world *world) {
     struct header document = base_header(&log, 2, CLASS_DOCUMENT, "document body");
     bool root_first = ID_COMPARE(&world->founding.root, &world->province_unit) < 0;
     const struct unit_id *units[] = {root_first ? &world->founding.root : &world->province_unit, root_first ? &world->province_unit : &world->founding.root};
-    document.reach = 2;
     document.audience_count = 4;
     document.audience[0] = (struct term){.unit = *units[0], .scope = SCOPE_UNIT};
     document.audience[1] = (struct term){.unit = *units[0], .scope = SCOPE_LEVEL + LEVEL_MAX};
@@ -176,7 +175,7 @@ static void add_receipts(json_t *list, const struct world *world) {
     vectors_fill(receipt.hash.b, sizeof receipt.hash.b, "head");
     add_receipt(list, world, "receipt", &receipt);
     receipt.extensions = bytes_of(KNOWN_EXTENSIONS, sizeof KNOWN_EXTENSIONS);
-    receipt.seq = receipt.bodies = receipt.applied = UINT64_MAX;
+    receipt.seq = receipt.bodies = receipt.applied = receipt.aside = SEQ_MAX;
     receipt.time = INT64_MIN;
     add_receipt(list, world, "receipt-extension-extremes", &receipt);
 }

@@ -95,76 +95,102 @@ static const uint8_t FRAME[] = {
 #include "tests/golden/frame.inc"
 };
 
-static void fill_header(struct item *item, struct buffer *bytes, const struct world *world) {
-    struct header header = {.seq = 1, .cls = CLASS_RECORD, .audience_count = 1, .body_bytes = 300, .time = 1735689600};
+/* A put's body as a commune writes it, long enough to go in parts and alike enough to be packed. */
+static void make_body(struct buffer *body) {
+    struct record_key key = {.period = 12 * 2025 + 0};
+    uint16_t ordinals[] = {0, 3};
+    struct cell cells[] = {
+        {.state = CELL_VALUE, .type = CELL_INT, .number = 1200},
+        {.state = CELL_VALUE,
+         .type = CELL_TEXT,
+         .text = vectors_text("Chi hội Ấp 1: 120 hội viên. Chi hội Ấp 2: 120 hội viên. Chi hội Ấp 3: 120 hội viên. Chi hội Ấp 4: 120 hội viên. "
+                              "Chi hội Ấp 5: 120 hội viên. Chi hội Ấp 6: 120 hội viên. Chi hội Ấp 7: 120 hội viên.")}};
+    struct put put = {.record_count = 1, .column_count = 2, .keys = &key, .ordinals = ordinals, .cells = cells};
+    struct buffer payload;
+    vectors_fill(put.form_version.b, sizeof put.form_version.b, "form version");
+    buffer_init(&payload, BODY_BYTES_MAX);
+    vectors_must(put_encode(&put, &payload), "put");
+    const struct change change = {.kind = CHANGE_PUT, .payload = buffer_bytes(&payload)};
+    vectors_must(body_encode(body, NULL, &change, 1), "body");
+    buffer_fini(&payload);
+}
+
+static void fill_header(struct item *item, struct buffer *bytes, const struct world *world, const uint8_t salt[SALT_BYTES], struct bytes body) {
+    struct header header = {.seq = 1, .cls = CLASS_RECORD, .audience_count = 1, .body_bytes = (uint32_t)body.len, .time = 1735689600};
     header.log = vectors_log(&world->commune_node, LOG_REPORT, "commune epoch 1");
     header.audience[0] = (struct term){.unit = world->commune_unit};
-    vectors_fill(header.body_hash.b, sizeof header.body_hash.b, "record body");
+    body_hash(&header.body_hash, &world->founding.association, salt, body);
     vectors_must(header_encode(&header, bytes), "header");
     item->kind = ITEM_ENTRY;
     item->entry.header = buffer_bytes(bytes);
 }
 
-static void pack(json_t *list, const struct world *world, const char *name, struct buffer *raw, size_t count, struct buffer *message) {
-    vectors_must(entries_encode(buffer_bytes(raw), count, message), name);
-    add(list, world, name, "entries", message);
-    buffer_clear(raw);
-}
-
-static void add_compressed(json_t *list, const struct world *world, struct buffer *raw, struct buffer *message) {
+/* The array of items in raw, as it is (codec 0) or packed. Emptied both. */
+static void add_items(json_t *list, const struct world *world, const char *name, struct buffer *raw, struct bytes packed, struct buffer *message) {
     struct writer writer;
     writer_init(&writer, message);
     writer_array(&writer, 4);
     writer_uint(&writer, MESSAGE_ENTRIES);
-    writer_uint(&writer, 1);
+    writer_uint(&writer, packed.len > 0);
     writer_uint(&writer, raw->len);
-    writer_bin(&writer, bytes_of(FRAME, sizeof FRAME));
-    vectors_must(writer_end(&writer), "entries-zstd");
+    writer_bin(&writer, packed.len > 0 ? packed : buffer_bytes(raw));
+    vectors_must(writer_end(&writer), name);
     struct entries entries;
-    vectors_must(entries_open(&entries, buffer_bytes(message)), "entries-zstd");
-    if (!bytes_equal(buffer_bytes(&entries.raw), buffer_bytes(raw))) {
-        vectors_must(STATUS_COMPRESSION_BAD, "entries-zstd: tests/golden/frame.inc holds other items");
+    vectors_must(entries_open(&entries, buffer_bytes(message)), name);
+    if (packed.len > 0 && !bytes_equal(buffer_bytes(&entries.raw), buffer_bytes(raw))) {
+        vectors_must(STATUS_COMPRESSION_BAD, "tests/golden/frame.inc holds other items");
     }
+    vectors_must(entries_close(&entries), name);
     entries_fini(&entries);
-    json_t *vector = vectors_add(list, world, "entries-zstd", "entries", buffer_bytes(message));
+    json_t *vector = vectors_add(list, world, name, "entries", buffer_bytes(message));
     vectors_fact(vector, "items", raw->data, raw->len);
     json_object_set_new(vector, "items_decoded", vectors_render(buffer_bytes(raw)));
     buffer_clear(message);
     buffer_clear(raw);
 }
 
+static void begin_items(struct buffer *raw, size_t count) {
+    struct writer writer;
+    writer_init(&writer, raw);
+    writer_array(&writer, count);
+    vectors_must(writer_end(&writer), "items");
+}
+
+/* The end of the body, from here on: a part of it. */
+enum { PART_OFFSET = 200 };
+
 static void add_entries(json_t *list, const struct world *world, struct buffer *message) {
-    struct buffer raw, header;
-    uint8_t signature[64], salt[SALT_BYTES], body[300] = {0}, part[40];
+    struct buffer raw, header, body;
+    uint8_t signature[64], salt[SALT_BYTES];
     struct item item = {0};
     buffer_init(&raw, RAW_BYTES_MAX);
     buffer_init(&header, HEADER_BYTES_MAX);
-    fill_header(&item, &header, world);
-    header_sign(signature, &world->founding.association, buffer_bytes(&header), &world->commune);
+    buffer_init(&body, BODY_BYTES_MAX);
     vectors_fill(salt, sizeof salt, "salt");
+    make_body(&body);
+    fill_header(&item, &header, world, salt, buffer_bytes(&body));
+    header_sign(signature, &world->founding.association, buffer_bytes(&header), &world->commune);
     item.entry.signature = bytes_of(signature, sizeof signature);
+    begin_items(&raw, 1);
     vectors_must(item_encode(&item, &raw), "item");
-    pack(list, world, "entries-header-alone", &raw, 1, message);
+    add_items(list, world, "entries-header-alone", &raw, (struct bytes){0}, message);
 
-    struct item piece = {.kind = ITEM_PART, .log = vectors_log(&world->commune_node, LOG_REPORT, "commune epoch 1"), .seq = 1, .offset = 260};
-    vectors_fill(part, sizeof part, "part");
+    struct item piece = {.kind = ITEM_PART, .log = vectors_log(&world->commune_node, LOG_REPORT, "commune epoch 1"), .seq = 1, .offset = PART_OFFSET};
     piece.salt = bytes_of(salt, sizeof salt);
-    piece.part = bytes_of(part, sizeof part);
+    piece.part = bytes_of(body.data + PART_OFFSET, body.len - PART_OFFSET);
+    begin_items(&raw, 1);
     vectors_must(item_encode(&piece, &raw), "item");
-    pack(list, world, "entries-part", &raw, 1, message);
+    add_items(list, world, "entries-part", &raw, (struct bytes){0}, message);
 
-    /* The body is zeroes: it packs well, and no golden file is for looking at. */
     item.entry.salt = bytes_of(salt, sizeof salt);
-    item.entry.body = bytes_of(body, sizeof body);
-    struct writer writer;
-    writer_init(&writer, &raw);
-    writer_array(&writer, 2);
-    vectors_must(writer_end(&writer), "items");
+    item.entry.body = buffer_bytes(&body);
+    begin_items(&raw, 2);
     vectors_must(item_encode(&item, &raw), "item");
     vectors_must(item_encode(&piece, &raw), "item");
-    add_compressed(list, world, &raw, message);
+    add_items(list, world, "entries-zstd", &raw, bytes_of(FRAME, sizeof FRAME), message);
     buffer_fini(&raw);
     buffer_fini(&header);
+    buffer_fini(&body);
 }
 
 static void add_receipts(json_t *list, const struct world *world, struct buffer *message) {

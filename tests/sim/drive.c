@@ -42,7 +42,7 @@ void drive_dial(struct world *world, unsigned place) {
         return;
     }
     link->up = true;
-    link->hostile = false;
+    link->hostile = link->stood_still = false;
     link->generation++;
     world_trace(world, "line n%u-n%u is up", link->sides[0].office, link->sides[1].office);
     for (unsigned i = 0; i < 2; i++) {
@@ -226,7 +226,7 @@ static void handle(struct world *world, unsigned place, unsigned side_place, str
     unsigned office = side->office;
     if (output.closed) {
         world_trace(world, "n%u closes: %s%s", office, status_name(output.reason), link->hostile ? ", on a line that garbled" : "");
-        bool late = output.reason == STATUS_TIMEOUT && !world->calm; /* a line may have stood still for so long */
+        bool late = output.reason == STATUS_TIMEOUT && link->stood_still;
         if (!link->hostile && !late && output.reason != STATUS_OK) {
             world_fail(world, "n%u closed an honest session: %s", office, status_name(output.reason));
         }

@@ -146,6 +146,9 @@ void oracle_sent(struct world *world, unsigned place, unsigned side, struct byte
         check_receipts(world, from->office, to->office, message);
         from->sent += message.len;
         break;
+    case MESSAGE_BUCKETS:
+        world_happened(world, EVENT_BUCKETS);
+        break;
     case MESSAGE_PROGRESS:
         check_progress(world, link, side, message);
         break;

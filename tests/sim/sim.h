@@ -38,6 +38,7 @@ enum feature {
     EVENT_SECOND_NODE,
     EVENT_RESUME,
     EVENT_REFUSED,
+    EVENT_BUCKETS,
     FEATURES
 };
 extern const char *const feature_names[FEATURES];
@@ -83,7 +84,9 @@ struct side {
 };
 struct link {
     struct side sides[2]; /* the dialling one first */
-    bool up, hostile;     /* hostile: what was sent in this connection is not what came */
+    bool up;
+    bool hostile;     /* what was sent in this connection is not what came */
+    bool stood_still; /* and it was silent for a while */
     uint64_t generation;
     int64_t latency_ms, cut_until;
     uint64_t rate; /* bytes a second */
@@ -101,7 +104,9 @@ struct event {
 struct world {
     uint64_t seed, order, messages, hash;
     struct random random;
-    bool tracing, failed, calm; /* calm: faults and work have stopped */
+    bool tracing, failed;
+    bool calm;      /* faults and work have stopped */
+    bool many_logs; /* offices begin new epochs for no reason: more logs than vectors go without digests of buckets */
     char failure[TRACE_TEXT];
     int64_t now;
     struct event *events;

@@ -4,8 +4,12 @@
 #include <assert.h>
 #include <stdlib.h>
 
-static struct log_id own_log(const struct world *world, unsigned office, uint8_t kind) {
-    return (struct log_id){.node = world->offices[office].ram.replica.self, .kind = kind, .epoch = world->offices[office].epochs[kind]};
+static struct log_id own_log(struct world *world, unsigned place, uint8_t kind) {
+    struct office *office = &world->offices[place];
+    if (world->many_logs && random_chance(&world->random, 950)) {
+        random_fill(&world->random, &office->epochs[kind], sizeof office->epochs[kind]);
+    }
+    return (struct log_id){.node = office->ram.replica.self, .kind = kind, .epoch = office->epochs[kind]};
 }
 
 static void write_random(struct world *world, unsigned office, struct ram_draft *draft, size_t bytes) {
@@ -200,6 +204,7 @@ static void restore(struct world *world, unsigned place, bool clone) {
     office->restored = true;
     if (clone) {
         office->cloned = true;
+        write_record(world, place, 100); /* before it hears of what it has forgotten */
     } else {
         random_fill(&world->random, office->epochs, sizeof office->epochs);
     }
@@ -227,6 +232,7 @@ void work_fault(struct world *world) {
         drive_drop(world, place);
     }
     if (link->up && world_fault(world, FAULT_STALL, 100)) {
+        link->stood_still = true;
         link->sides[random_below(&world->random, 2)].stalled_until = world->now + random_between(&world->random, 5000, 120000);
     }
     if (world->offices[office].up && world_fault(world, FAULT_CRASH, 80)) {

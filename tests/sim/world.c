@@ -8,7 +8,7 @@
 const char *const feature_names[FEATURES] = {
     "connection dropped", "message twice", "messages swapped", "slow or far line", "partition",   "one way stalled", "crash",      "crash before persist",
     "crash before send",  "disk error",    "forged message",   "restored backup",  "cloned disk", "record",          "large body", "limited reach",
-    "document",           "correction",    "large control",    "new unit",         "second node", "body resumed",    "refusal",
+    "document",           "correction",    "large control",    "new unit",         "second node", "body resumed",    "refusal",    "digests of buckets",
 };
 
 void world_fail(struct world *world, const char *format, ...) {
@@ -152,6 +152,7 @@ void world_init(struct world *world, uint64_t seed, bool tracing) {
     ram_build_keys(&keys, &world->random);
     ram_build_founding(&world->founding, &world->statement, &keys, &world->random);
     ram_tree_init(&world->truth, &world->founding);
+    world->many_logs = random_chance(&world->random, 500);
     world->office_limit = 2 + random_below(&world->random, 4);
     add_office(world, &keys, &world->founding.founder, &world->founding.root, &(struct line){0});
 }

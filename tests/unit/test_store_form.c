@@ -5,6 +5,7 @@
 #include "store/form_json.h"
 #include "store/form_view.h"
 #include "store/form_write.h"
+#include "store/register.h"
 
 #define MEMBERS \
     "'name':'members','title':{'vi':'Hội viên','en':'Members'},'period':'month','levels':[3],'fields':[{'name':'total','type':'integer','over_time':'last'}," \
@@ -198,6 +199,42 @@ static void a_form_only_stewards_add(void **state) {
     ask_fails(offices->child, "form.add", "{'form':{" MEMBERS "]}}", STATUS_OUTSIDE_AUTHORITY);
 }
 
+/* Rival first versions, each with three hundred names of its own: as no tool would write them. */
+static void more_names_than_numbers_are_set_aside(void **state) {
+    enum { VERSIONS = 15, NAMES = 300 };
+    struct offices *offices = *state;
+    struct store *root = offices->root;
+    struct form_field *fields = calloc(NAMES, sizeof *fields);
+    char(*names)[16] = calloc(NAMES, sizeof *names);
+    struct buffer payload = offices_buffer();
+    assert_true(fields != NULL && names != NULL);
+    for (unsigned version = 0; version < VERSIONS; version++) {
+        struct form form = {.issuer = root->unit,
+                            .name = bytes_of("f", 1),
+                            .label = 1,
+                            .period = PERIOD_MONTH,
+                            .window = WINDOW_CALENDAR,
+                            .policy = POLICY_OWNER,
+                            .field_count = NAMES,
+                            .fields = fields};
+        for (unsigned i = 0; i < NAMES; i++) {
+            (void)snprintf(names[i], sizeof names[i], "v%u_%u", version % 100, i);
+            fields[i] = (struct form_field){.name = bytes_of(names[i], strlen(names[i])), .type = FIELD_INTEGER};
+        }
+        buffer_clear(&payload);
+        assert_int_equal(form_encode(&form, &payload), STATUS_OK);
+        const struct change change = {.kind = CHANGE_FORM, .payload = buffer_bytes(&payload)};
+        uint8_t nonce[16] = {(uint8_t)version};
+        offices_control(root, nonce, &change, 1);
+    }
+    assert_int_equal(scratch_count(root, "SELECT count(*) FROM form"), REGISTER_FIELDS_MAX / NAMES);
+    assert_int_equal(scratch_count(root, "SELECT count(*) FROM set_aside WHERE reason = 107"), VERSIONS - REGISTER_FIELDS_MAX / NAMES);
+    ask_done(root, "form.list", "{}");
+    free(fields);
+    free(names);
+    buffer_fini(&payload);
+}
+
 static void a_refused_request_leaves_no_form_in_memory(void **state) {
     struct offices *offices = *state;
     struct store *store = offices->root;
@@ -225,6 +262,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_forms_that_come_with_the_program_are_sound, offices_setup, offices_teardown),
         cmocka_unit_test_setup_teardown(names_are_found_for_a_unit, offices_setup, offices_teardown),
         cmocka_unit_test_setup_teardown(a_form_only_stewards_add, offices_setup, offices_teardown),
+        cmocka_unit_test_setup_teardown(more_names_than_numbers_are_set_aside, offices_setup, offices_teardown),
         cmocka_unit_test_setup_teardown(a_refused_request_leaves_no_form_in_memory, offices_setup, offices_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

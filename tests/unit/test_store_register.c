@@ -213,6 +213,8 @@ static void every_kind_of_cell_comes_back(void **state) {
     uint16_t fields[CELLS];
     struct buffer packed;
     size_t at = 0;
+    struct register_flat *flat = malloc(sizeof *flat);
+    assert_non_null(flat);
     (void)state;
     memset(cells, 0, sizeof cells);
     for (; at < NUMBERS; at++)
@@ -245,13 +247,53 @@ static void every_kind_of_cell_comes_back(void **state) {
         assert_non_null(copy);
         memcpy(copy, packed.data, len);
         size_t count = 0;
+        assert_false(register_flatten(bytes_of(copy, len), flat));
         register_begin(&walk, bytes_of(copy, len));
         while (register_next(&walk, &head))
             count++;
         assert_true(walk.status == STATUS_STORE_DAMAGED && count < CELLS);
         free(copy);
     }
+    free(flat);
     buffer_fini(&packed);
+}
+
+/* What is laid out at once is what a walk gives, and only a single write is. */
+static void flattening_is_walking(void **state) {
+    struct world *world = malloc(sizeof *world);
+    struct register_flat *flat = malloc(sizeof *flat);
+    struct buffer packed;
+    unsigned flattened = 0;
+    (void)state;
+    assert_true(world != NULL && flat != NULL);
+    buffer_init(&packed, STATE_MAX);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        random_state = round * 40503u + 3;
+        make_world(world, true);
+        bool contested;
+        buffer_clear(&packed);
+        assert_int_equal(register_merge(world->writes, world->count, ask, world, &packed, &contested), STATUS_OK);
+        bool single = register_flatten(buffer_bytes(&packed), flat);
+        assert_int_equal(single, register_only_entry(buffer_bytes(&packed)) != 0);
+        struct register_walk walk;
+        struct register_head head;
+        uint32_t next = 0;
+        register_begin(&walk, buffer_bytes(&packed));
+        while (single && register_next(&walk, &head)) {
+            for (; next < head.field; next++)
+                assert_int_equal(flat->fields[next].state, CELL_UNTOUCHED);
+            const struct register_number *number = &flat->fields[next++];
+            assert_int_equal(number->state, head.cell.state);
+            assert_int_equal(number->qualifier, head.cell.qualifier);
+            assert_true(head.cell.state != CELL_VALUE || (number->type == head.cell.type && number->number == head.cell.number));
+        }
+        assert_true(!single || next == flat->count);
+        flattened += single;
+    }
+    assert_true(flattened > ROUNDS / 20 && flattened < ROUNDS);
+    buffer_fini(&packed);
+    free(world);
+    free(flat);
 }
 
 static void a_plain_record_is_small(void **state) {
@@ -270,6 +312,8 @@ static void a_plain_record_is_small(void **state) {
 }
 
 static void random_bytes_never_crash(void **state) {
+    struct register_flat *flat = malloc(sizeof *flat);
+    assert_non_null(flat);
     (void)state;
     random_state = 7;
     for (unsigned round = 0; round < 20000; round++) {
@@ -285,8 +329,11 @@ static void random_bytes_never_crash(void **state) {
         while (register_next(&walk, &head))
             count++;
         assert_true(count <= REGISTER_FIELDS_MAX);
+        if (register_flatten(bytes_of(bytes, len), flat))
+            assert_true(flat->count <= REGISTER_FIELDS_MAX);
         free(bytes);
     }
+    free(flat);
 }
 
 /* ---- what a contested field counts as ---- */
@@ -357,6 +404,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_order_gives_what_the_definition_says),
         cmocka_unit_test(every_kind_of_cell_comes_back),
+        cmocka_unit_test(flattening_is_walking),
         cmocka_unit_test(a_plain_record_is_small),
         cmocka_unit_test(random_bytes_never_crash),
         cmocka_unit_test(the_policy_chooses_a_side),
