@@ -6,11 +6,13 @@
 enum { HELLO_VALUES = 14, REFUSED_VALUES = 6 };
 
 unsigned message_type(struct bytes message) {
-    /* Every message is an array of 2 to 14 values whose first is a small number: both stand in the first two bytes. */
-    if (message.len < 2 || message.len > MESSAGE_BYTES_MAX || message.data[0] < 0x92 || message.data[0] > 0x9e) {
+    /* Every message is an array of at least 2 values whose first is a small number. Of another version a hello or join may have more values than 15, which take
+     * an array's longer form: it is still told by its type, so that its version can be answered. */
+    size_t at = message.len > 0 && message.data[0] == 0xdc ? 3 : 1;
+    if (message.len <= at || message.len > MESSAGE_BYTES_MAX || (at == 1 && (message.data[0] < 0x92 || message.data[0] > 0x9f))) {
         return 0;
     }
-    unsigned type = message.data[1];
+    unsigned type = message.data[at];
     bool link = type >= MESSAGE_HELLO && type <= MESSAGE_BYE, enrolment = type >= MESSAGE_JOIN && type <= MESSAGE_JOIN_REFUSED;
     return link || enrolment ? type : 0;
 }

@@ -1,6 +1,8 @@
 /* What reading and writing a put share, and whether a put fits a form (docs/protocol.md section 6). */
 #include "protocol/put.h"
 
+#include "protocol/form_field.h"
+
 #include <stdlib.h>
 
 void put_fini(struct put *put) {
@@ -82,6 +84,9 @@ static bool period_fits(uint8_t kind, uint32_t ordinal) {
 /* ---- fitting a form ---- */
 
 static bool value_fits(const struct form_field *field, const struct cell *cell) {
+    if (cell->qualifier != QUALIFIER_NONE && !form_field_is_number(field)) {
+        return false; /* about the 3rd of May, or about the second choice, says nothing that can be added up or compared */
+    }
     switch (field->type) {
     case FIELD_INTEGER:
     case FIELD_DECIMAL:
@@ -92,9 +97,9 @@ static bool value_fits(const struct form_field *field, const struct cell *cell) 
     case FIELD_YESNO:
         return cell->type == CELL_BOOL;
     case FIELD_CHOICE:
-        return cell->type == CELL_INT && cell->qualifier == QUALIFIER_NONE && cell->number >= 0 && (uint64_t)cell->number < field->choice_count;
+        return cell->type == CELL_INT && cell->number >= 0 && (uint64_t)cell->number < field->choice_count;
     case FIELD_DATE:
-        return cell->type == CELL_INT && cell->qualifier == QUALIFIER_NONE && cell->number >= DATE_MIN && cell->number <= DATE_MAX;
+        return cell->type == CELL_INT && cell->number >= DATE_MIN && cell->number <= DATE_MAX;
     default:
         return false;
     }

@@ -144,13 +144,27 @@ static void say_hello(struct session *session) {
     }
 }
 
-static enum status judge_hello(const struct session *session, const struct hello *hello) {
+/* A newcomer does not know for which unit the node that invited it acts (it need not be the parent): while the views do not know the node, its own word counts,
+ * and what was learned for the unit guessed before is forgotten. The key is authenticated, and a unit that the views do not know may hold next to nothing. */
+static void adopt_unit(struct session *session, const struct unit_id *unit) {
+    struct unit_id known;
+    uint8_t key[32];
+    if (!ID_EQUAL(unit, &session->config.peer_unit) && ASK(session, node, &session->config.peer, key, &known) == STATUS_AUTHOR_UNKNOWN) {
+        session_log_clear(session);
+        session->config.peer_unit = *unit;
+    }
+}
+
+static enum status judge_hello(struct session *session, const struct hello *hello) {
     const struct session_config *config = &session->config;
     if (!ID_EQUAL(&hello->association, &config->replica.founding->association)) {
         return STATUS_ASSOCIATION_OTHER;
     }
-    bool known = ID_EQUAL(&hello->node, &config->peer) && ID_EQUAL(&hello->unit, &config->peer_unit);
-    return known ? STATUS_OK : STATUS_PEER_PROTOCOL;
+    if (!ID_EQUAL(&hello->node, &config->peer)) {
+        return STATUS_PEER_PROTOCOL;
+    }
+    adopt_unit(session, &hello->unit);
+    return ID_EQUAL(&hello->unit, &config->peer_unit) ? STATUS_OK : STATUS_PEER_PROTOCOL;
 }
 
 static void take_hello(struct session *session, struct bytes message) {

@@ -26,7 +26,7 @@ static enum verdict refuse_for_now(struct check *check, const struct log_id *log
 
 /* ---- entries ---- */
 
-/* The log and seq of a header of a version that this one can not read: enough to say that its author can not be verified. */
+/* The log and seq of a header that breaks a rule: enough to refuse it by name. */
 static bool read_name(struct bytes header, struct log_id *log, uint64_t *seq) {
     struct reader reader;
     reader_init(&reader, header);
@@ -36,17 +36,21 @@ static bool read_name(struct bytes header, struct log_id *log, uint64_t *seq) {
     reader_fixed(&reader, log->node.b, sizeof log->node.b);
     log->kind = (uint8_t)reader_uint(&reader, LOG_RECOVERY);
     reader_fixed(&reader, log->epoch.b, sizeof log->epoch.b);
-    *seq = reader_uint(&reader, UINT64_MAX);
+    *seq = reader_uint(&reader, SEQ_MAX);
     return reader.status == STATUS_OK && log->kind != 0 && *seq > 0;
 }
 
+/* A header of another version is passed over, since nothing of it can be verified. */
 static enum verdict undecodable(struct check *check, enum status status) {
     struct log_id log;
     uint64_t seq;
+    if (status == STATUS_VERSION_UNKNOWN) {
+        return VERDICT_DONE;
+    }
     if (!read_name(check->item->entry.header, &log, &seq)) {
         session_fail(check->session, STATUS_PEER_PROTOCOL);
     } else if (!session_receive_is_refused(check->session, &log)) {
-        return refuse(check, &log, seq, status == STATUS_VERSION_UNKNOWN ? REFUSED_AUTHOR_UNKNOWN : REFUSED_MALFORMED);
+        return refuse(check, &log, seq, REFUSED_MALFORMED);
     }
     return VERDICT_DONE;
 }
@@ -331,10 +335,15 @@ enum verdict session_check_item(struct session *session) {
 void session_check_receipt(struct session *session, const struct signed_receipt *bytes) {
     const struct replica *replica = &session->config.replica;
     struct receipt receipt, held;
+    struct log_head head;
     struct unit_id unit;
     uint8_t key[32];
     if (receipt_decode(&receipt, bytes->receipt) != STATUS_OK || ID_EQUAL(&receipt.holder, &replica->self) ||
         ASK(session, node, &receipt.holder, key, &unit) != STATUS_OK || !ASK(session, may_hold_receipt, &replica->unit, &receipt.holder, &receipt.log)) {
+        return;
+    }
+    /* Of a log that is not here nothing is said in any state either; and whoever may sign could make up epochs without end. */
+    if (ASK(session, head, &receipt.log, &head) != STATUS_OK || head.seq == 0) {
         return;
     }
     if (keys_verify(bytes->signature, "receipt", &replica->founding->association, bytes->receipt, key) != STATUS_OK) {

@@ -248,12 +248,27 @@ static void drop_unshared(struct session *session) {
     }
 }
 
+/* Once the views know the peer's node, the unit of this session has to be theirs: a hello was believed only while they did not (session.c). */
+static bool unit_holds(struct session *session) {
+    struct unit_id unit;
+    uint8_t key[32];
+    bool known = ASK(session, node, &session->config.peer, key, &unit) == STATUS_OK;
+    if (known && !ID_EQUAL(&unit, &session->config.peer_unit)) {
+        session_fail(session, STATUS_PEER_PROTOCOL);
+        return false;
+    }
+    return true;
+}
+
 void session_log_look(struct session *session) {
     const struct replica *replica = &session->config.replica;
     struct look look = {.session = session};
     uint64_t version = replica->ops->version(replica->ctx), views = replica->ops->views_version(replica->ctx);
     bool views_changed = !session->looked || views != session->seen_views;
     bool changed = session->looked && version != session->seen_version;
+    if (views_changed && !unit_holds(session)) {
+        return;
+    }
     if (changed && !views_changed) {
         session_fail(session, ASK(session, each_shared_log, &session->config.peer_unit, session->seen_version, look_at_head, &look));
     }

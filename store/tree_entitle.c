@@ -63,6 +63,25 @@ static bool may_hold_record(const struct tree *tree, uint32_t holder, uint32_t a
            (header->reach == 0 || tree_level(tree, holder, TREE_TODAY) >= header->reach);
 }
 
+/* May a unit below this one be selected? Then a document from above reaches it only through this one. */
+static bool passes_on(const struct tree *tree, const struct header *header, uint32_t holder) {
+    for (size_t i = 0; i < header->audience_count; i++) {
+        const struct term *term = &header->audience[i];
+        uint32_t named = tree_unit(tree, &term->unit);
+        if (named == TREE_NONE) {
+            continue;
+        }
+        bool above = tree_over(tree, holder, named);
+        bool leads = term->scope < SCOPE_LEVEL ? above
+                                               : (above || tree_over(tree, named, holder)) &&
+                                                     tree_level(tree, holder, TREE_TODAY) < (unsigned)term->scope - SCOPE_LEVEL;
+        if (leads) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool tree_may_hold_body(const struct tree *tree, const struct unit_id *unit, const struct header *header) {
     if (header->cls == CLASS_CONTROL) {
         return tree_may_hold_log(tree, unit, &header->log);
@@ -74,7 +93,8 @@ bool tree_may_hold_body(const struct tree *tree, const struct unit_id *unit, con
     if (header->cls == CLASS_RECORD) {
         return header->audience_count == 1 && may_hold_record(tree, holder, author, header);
     }
-    return tree_over(tree, holder, author) || tree_selected(tree, header->audience, header->audience_count, holder);
+    return tree_over(tree, holder, author) || tree_selected(tree, header->audience, header->audience_count, holder) ||
+           (tree_over(tree, author, holder) && passes_on(tree, header, holder));
 }
 
 bool tree_may_hold_receipt(const struct tree *tree, const struct unit_id *unit, const struct node_id *holder, const struct log_id *log) {

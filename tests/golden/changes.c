@@ -139,6 +139,11 @@ static void add_form(json_t *list, const struct world *world, const char *name, 
     snprintf(other, sizeof other, "body-%s", name);
     vectors_fill(nonce, sizeof nonce, other);
     add_body(list, world, other, nonce, &change, 1);
+    if (form->extensions.len > 0) { /* the same with the extension critical: the body stands, and the form is set aside */
+        payload.data[payload.len - 4] = 0xc3;
+        snprintf(other, sizeof other, "body-%s-critical", name);
+        add_body(list, world, other, nonce, &change, 1);
+    }
     buffer_fini(&payload);
 }
 

@@ -117,7 +117,7 @@ static int check(const json_t *list, const char *path, const char *text) {
         const json_t *vector = json_array_get(list, i);
         const char *structure = json_string_value(json_object_get(vector, "structure"));
         recode_fn fn = recode_of(structure);
-        if (fn == NULL || strcmp(structure, "token") == 0) { /* token: bytes are not its text; tests/unit/test_message.c has it */
+        if (fn == NULL || strcmp(structure, "token") == 0) { /* token: bytes are not its text; tests/unit/test_enrolment.c has it */
             continue;
         }
         size_t times = MUTATIONS_PER_STRUCTURE / vectors_of(list, structure) + 1;

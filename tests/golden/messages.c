@@ -208,6 +208,19 @@ static void add_receipts(json_t *list, const struct world *world, struct buffer 
     }
     vectors_must(receipts_encode(receipts, 2, message), "receipts");
     add(list, world, "receipts", "receipts", message);
+
+    /* Of a later version, and with a critical extension: both to be passed over, in a message that is good. [[7, true, ]] */
+    static const uint8_t EXTENSION[] = {0x91, 0x93, 0x07, 0xc2, 0xc4, 0x00};
+    receipt.extensions = bytes_of(EXTENSION, sizeof EXTENSION);
+    for (size_t i = 0; i < 2; i++) {
+        buffer_clear(&bytes[i]);
+        vectors_must(receipt_encode(&receipt, &bytes[i]), "receipt");
+        bytes[i].data[i == 0 ? 1 : bytes[i].len - 3] = i == 0 ? 2 : 0xc3;
+        receipts[i].receipt = buffer_bytes(&bytes[i]);
+        keys_sign(receipts[i].signature, "receipt", &world->founding.association, receipts[i].receipt, &world->founder);
+    }
+    vectors_must(receipts_encode(receipts, 2, message), "receipts");
+    add(list, world, "receipts-to-pass-over", "receipts", message);
     buffer_fini(&bytes[0]);
     buffer_fini(&bytes[1]);
 }

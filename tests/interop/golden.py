@@ -185,16 +185,18 @@ def _buckets(vector: Vector, data: bytes, item: Fields) -> Fields:
 def _entries(vector: Vector, data: bytes, item: Fields) -> Fields:
     items = hoi_messages.unpack_items(item)
     raw = hoi_messages.ITEMS.encode(items)
+    bodies: dict[tuple[Any, ...], Fields] = {}
     for each in items:
         if each["type"] == 1:
-            hoi_formats.HEADER.decode(each["header"])  # the bodies in the vectors are stand-ins, not the ones that the headers commit to
+            header = hoi_formats.HEADER.decode(each["header"])
+            if each["salt"]:
+                hoi_formats.check_body(header, vector.association, each["salt"], each["body"])
+                bodies[(*hoi_common.log_key(header, "author"), header["seq"])] = each
+        else:
+            whole = bodies.get((*hoi_common.log_key(each), each["seq"]))
+            if whole and (each["salt"] != whole["salt"] or not whole["body"][each["offset"] :].startswith(each["part"])):
+                raise ValueError("a part of another body than the entry's before it")
     return {"items": raw.hex(), "items_decoded": rendered(hoi_codec.decode(raw))}
-
-
-def _receipts(vector: Vector, data: bytes, item: Fields) -> Fields:
-    for each in item["receipts"]:
-        hoi_formats.RECEIPT.decode(each["receipt"])
-    return {}
 
 
 def _join(vector: Vector, data: bytes, item: Fields) -> Fields:
@@ -227,7 +229,6 @@ _DERIVED: dict[str, Callable[[Vector, bytes, Any], Fields]] = {
     "have": _have,
     "buckets": _buckets,
     "entries": _entries,
-    "receipts": _receipts,
     "join": _join,
     "joined": _joined,
     "token": _token,
@@ -255,7 +256,8 @@ def wrong_authors(vector: Vector, item: Any, keys: dict[bytes, bytes]) -> list[s
     elif vector.structure.name == "receipt":
         signed = [("receipt", item["holder"], vector.data, vector.given("signature"))]
     elif vector.structure.name == "receipts":
-        signed = [("receipt", hoi_formats.RECEIPT.decode(each["receipt"])["holder"], each["receipt"], each["signature"]) for each in item["receipts"]]
+        readable = [(hoi_messages.readable_receipt(each["receipt"]), each) for each in item["receipts"]]
+        signed = [("receipt", receipt["holder"], each["receipt"], each["signature"]) for receipt, each in readable if receipt]
     elif vector.structure.name == "entries":
         entries = [each for each in hoi_messages.unpack_items(item) if each["type"] == 1]
         signed = [("header", hoi_formats.HEADER.decode(each["header"])["author"], each["header"], each["signature"]) for each in entries]

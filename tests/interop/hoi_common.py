@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hoi_codec import UINT_MAX, Value
+from hoi_codec import Value
 from hoi_shape import Bin, Blob, Fields, Flag, Int, ListOf, Refused, SetAside, Shape, Struct, Text, UInt
 
 VERSION = 1
@@ -25,9 +25,11 @@ SHORT_HASH = Bin(16)
 NONCE = Bin(16)
 DATE = Int(-25_567, 47_481)
 TIME = Int()
-SEQ = UInt(1, UINT_MAX)
+SEQ_MAX = 2**63 - 1
+SEQ = UInt(1, SEQ_MAX)
 KIND = UInt(REPORT, RECOVERY)
 EXTENSIONS_MAX = 16
+MEMBERS_MAX = 64
 
 NO_NODE = bytes(16)
 NO_EPOCH = bytes(8)
@@ -40,17 +42,23 @@ EXTENSIONS = ListOf(
 
 
 class UnknownVersion(SetAside):
-    """A version or suite this reader does not have: refused where it stands alone, an unknown author's in a header."""
+    """A version or suite this reader does not have: headers and receipts are passed over, all else is refused."""
+
+
+class UnknownExtension(SetAside):
+    """A critical extension that this reader does not know, of a structure that is good otherwise."""
 
 
 class Versioned(Struct):
     """A struct that names its version and suite, which are judged before its number of fields: another version may have others."""
 
     def read(self, value: Value, where: str) -> Fields:
-        for (name, _), part in zip(self.fields, value if isinstance(value, list) else []):
-            known = {"version": VERSION, "suite": SUITE}.get(name)
-            if known is not None and UInt().read(part, f"{where}.{name}") != known:
-                raise UnknownVersion(f"{where}.{name}", f"not {known}")
+        first = [name for name, _ in self.fields].index("version")
+        if not isinstance(value, list) or not first + 2 <= len(value) <= MEMBERS_MAX:
+            raise Refused(where, "not an array that names its version and suite")
+        said = [shape.read(part, f"{where}.{name}") for (name, shape), part in zip(self.fields, value[: first + 2])]
+        if said[first:] != [VERSION, SUITE]:
+            raise UnknownVersion(where, f"version and suite are {said[first:]}")
         return super().read(value, where)
 
 
@@ -85,6 +93,12 @@ def refs(most: int) -> ListOf:
 
 
 def check_critical(item: Fields, where: str) -> None:
-    """Raise SetAside for a critical extension: no number is defined yet, so none is known."""
+    """Raise UnknownExtension for a critical extension: no number is defined yet. To be asked last: all other faults come before."""
     if any(extension["critical"] for extension in item["extensions"]):
-        raise SetAside(f"{where}.extensions", "a critical extension of unknown number")
+        raise UnknownExtension(f"{where}.extensions", "a critical extension of unknown number")
+
+
+def check_distinct(values: list[Any], where: str) -> None:
+    """Refuse a list of values that holds one of them twice."""
+    if len(set(values)) != len(values):
+        raise Refused(where, "one occurs twice")

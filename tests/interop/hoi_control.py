@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from hoi_common import DATE, EXTENSIONS, ID, KEY, LEVEL_MAX, LINE_MAX, NONCE, TRANSLATIONS, check_critical, refs
+from hoi_common import DATE, EXTENSIONS, ID, KEY, LEVEL_MAX, LINE_MAX, NONCE, TRANSLATIONS, check_critical, check_distinct, refs
 from hoi_shape import Anything, Bin, Fields, Flag, Int, ListOf, Maybe, Refused, Shape, Struct, Text, UInt
 
 NAME_PATTERN = r"[a-z][a-z0-9_]*"
 INTEGER, DECIMAL, MONEY, TEXT, YES_NO, CHOICE, DATE_TYPE, COMPUTED = range(1, 9)
+NUMBERS = (INTEGER, DECIMAL, MONEY)
 AVERAGE = 4  # of `over units`
 
 CODE = Text(0, 32)
@@ -17,6 +18,12 @@ LEVEL = UInt(0, LEVEL_MAX)
 def _unit(item: Fields, where: str) -> None:
     if item["line"][0] != item["parent"]:
         raise Refused(f"{where}.line", "does not begin with the parent")
+    check_distinct(item["line"], f"{where}.line")
+
+
+def check_line_above(unit: bytes, line: list[bytes], where: str) -> None:
+    """Refuse a line that holds a unit twice, or the unit that it is said to stand above."""
+    check_distinct([unit, *line], where)
 
 
 UNIT = Struct(
@@ -36,7 +43,13 @@ UNIT_SET = Struct([("unit", ID), ("attribute", UInt(1, 3)), ("value", Anything()
 CORE = Struct(
     [("inviter", ID), ("unit", ID), ("signing_key", KEY), ("transport_key", KEY), ("nonce", NONCE), ("roles", UInt(1, 3)), ("succeeds", Bin(0, 16))]
 )
-ADMISSION = Struct([("core", CORE), ("line", ListOf(ID, 0, LINE_MAX)), ("pins", refs(64))])
+
+
+def _admission(item: Fields, where: str) -> None:
+    check_line_above(item["core"]["unit"], item["line"], f"{where}.line")
+
+
+ADMISSION = Struct([("core", CORE), ("line", ListOf(ID, 0, LINE_MAX)), ("pins", refs(64))], _admission)
 
 LEVEL_TABLE = Struct(
     [("levels", ListOf(Struct([("number", LEVEL), ("names", TRANSLATIONS)]), 0, LEVEL_MAX + 1, key=lambda item: item["number"]))]
@@ -49,14 +62,16 @@ def _field(item: Fields, where: str) -> None:
         raise Refused(f"{where}.places", "only a decimal or computed field has places")
     if (kind == CHOICE) != bool(item["choices"]):
         raise Refused(f"{where}.choices", "a choice field, and no other, has choices")
-    codes = [choice["code"] for choice in item["choices"]]
-    if len(set(codes)) != len(codes):
-        raise Refused(f"{where}.choices", "a code occurs twice")
+    check_distinct([choice["code"] for choice in item["choices"]], f"{where}.choices")
     if (kind == COMPUTED) != bool(item["formula"]):
         raise Refused(f"{where}.formula", "a computed field, and no other, has a formula")
     if item["weight"] and item["over_units"] != AVERAGE:
         raise Refused(f"{where}.weight", "only an average is weighted")
-    check_critical(item, where)
+    limits = [limit for limit in (item["minimum"], item["maximum"]) if limit is not None]
+    if limits and kind not in NUMBERS:
+        raise Refused(where, "only numbers have a minimum and a maximum")
+    if limits != sorted(limits):
+        raise Refused(where, "the minimum is above the maximum")
 
 
 FIELD = Struct(
@@ -82,9 +97,13 @@ FIELD = Struct(
 
 
 def _form(item: Fields, where: str) -> None:
-    names = [field["name"] for field in item["fields"]]
-    if len(set(names)) != len(names):
-        raise Refused(f"{where}.fields", "a name occurs twice")
+    check_distinct([field["name"] for field in item["fields"]], f"{where}.fields")
+    numbers = {field["name"] for field in item["fields"] if field["type"] in NUMBERS}
+    for at, field in enumerate(item["fields"]):
+        if field["weight"] and field["weight"] not in numbers:
+            raise Refused(f"{where}.fields[{at}].weight", "no field of this form that holds a number")
+    for at, field in enumerate(item["fields"]):
+        check_critical(field, f"{where}.fields[{at}]")
     check_critical(item, where)
 
 

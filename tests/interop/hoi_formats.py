@@ -26,8 +26,10 @@ from hoi_common import (
     SHORT_HASH,
     SIGNATURE,
     TIME,
+    UnknownExtension,
     Versioned,
     check_critical,
+    check_distinct,
     check_log,
     log_key,
     refs,
@@ -46,10 +48,10 @@ RECEIPT_BYTES_MAX = 1024
 
 
 def _founding(item: Fields, where: str) -> None:
-    check_critical(item, where)
     keys, needed = item["recovery_keys"], item["recovery_threshold"]
     if needed > len(keys) or (needed == 0) != (not keys):
         raise Refused(f"{where}.recovery_threshold", f"{needed} of {len(keys)} keys")
+    check_critical(item, where)
 
 
 FOUNDING = Structure(
@@ -91,8 +93,8 @@ def _header(item: Fields, where: str) -> None:
         raise Refused(f"{where}.prev", "empty exactly when seq is 1")
     if item["kind"] not in _CLASS_KINDS[item["class"]]:
         raise Refused(f"{where}.class", f"class {item['class']} does not stand in a log of kind {item['kind']}")
-    if item["class"] == CONTROL and item["reach"]:
-        raise Refused(f"{where}.reach", "a control change-set has reach 0")
+    if item["class"] != RECORD and item["reach"]:
+        raise Refused(f"{where}.reach", "only a record has a reach other than 0")
     _audience(item, f"{where}.audience")
     _seen(item, where)
 
@@ -168,11 +170,12 @@ def check_body(header: Fields, association: bytes, salt: bytes, body: bytes) -> 
         raise Refused("body", "not the header's")
     item: Fields = BODY.decode(body)
     if class_of(item["changes"][0]["kind"]) != header["class"]:
-        raise Refused("body", "changes of another class than the header's")
+        raise SetAside("body", "changes of another class than the header's")
     return item
 
 
 def _document(item: Fields, where: str) -> None:
+    check_distinct([attachment["name"] for attachment in item["attachments"]], f"{where}.attachments")
     check_critical(item, where)
 
 
@@ -223,20 +226,30 @@ class Payload(Shape):
         return value
 
 
+class Malformed(SetAside):
+    """A body with a malformed change: like one against a rule of its own it is set aside as a whole."""
+
+
 class Body(Struct):
-    """A body; known changes are read to dicts, unknown ones keep their values. Malformed known ones raise SetAside."""
+    """A body. Known changes are read to dicts; unknown ones, and those with an unknown critical extension, keep their values.
+
+    Whatever breaks a rule raises SetAside, and Malformed where only a change does: the header is good, so the chain goes on.
+    """
 
     def __init__(self) -> None:
         change = Struct([("kind", UInt(1, 127)), ("payload", Payload())])
         super().__init__([("nonce", Bin(0, 16)), ("changes", ListOf(change, 1, CHANGES_MAX))])
 
     def read(self, value: Value, where: str) -> Fields:
-        item = super().read(value, where)
+        try:
+            item = super().read(value, where)
+        except Refused as error:
+            raise SetAside(error.where, error.why) from error
         classes = {class_of(change["kind"]) for change in item["changes"]}
         if len(classes) != 1:
-            raise Refused(where, "changes of two classes")
+            raise SetAside(where, "changes of two classes")
         if (CONTROL in classes) != bool(item["nonce"]):
-            raise Refused(f"{where}.nonce", "a control body, and no other, has a nonce")
+            raise SetAside(f"{where}.nonce", "a control body, and no other, has a nonce")
         for at, change in enumerate(item["changes"]):
             if change["kind"] in CHANGES:
                 change["payload"] = self._known(change["kind"], change["payload"], f"{where}.changes[{at}]")
@@ -244,7 +257,7 @@ class Body(Struct):
 
     def write(self, item: Any) -> Value:
         changes: list[Value] = [
-            [change["kind"], CHANGES[change["kind"]][1].write(change["payload"]) if change["kind"] in CHANGES else change["payload"]]
+            [change["kind"], CHANGES[change["kind"]][1].write(change["payload"]) if isinstance(change["payload"], dict) else change["payload"]]
             for change in item["changes"]
         ]
         return [item["nonce"], changes]
@@ -254,18 +267,20 @@ class Body(Struct):
         name, shape = CHANGES[kind]
         try:
             return shape.read(payload, f"{where}.{name}")
+        except UnknownExtension:
+            return payload
         except Refused as error:
-            raise SetAside(error.where, error.why) from error
+            raise Malformed(error.where, error.why) from error
 
 
 BODY = Structure("body", Body(), BODY_BYTES_MAX)
 
 
 def _receipt(item: Fields, where: str) -> None:
-    check_critical(item, where)
     check_log(item, where)
     if not item["applied"] <= item["bodies"] <= item["seq"] or item["aside"] > item["seq"]:
         raise Refused(where, "not applied <= bodies <= seq and aside <= seq")
+    check_critical(item, where)
 
 
 RECEIPT = Structure(

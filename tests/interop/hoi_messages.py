@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
-from typing import Any, Iterable
+from typing import Any, Iterable, Optional
 
 import hoi_codec
 import hoi_crypto
@@ -29,14 +28,15 @@ from hoi_common import (
     log_fields,
     log_key,
 )
-from hoi_control import CORE
-from hoi_formats import FOUNDING_BYTES_MAX, HEADER_BYTES_MAX, RECEIPT_BYTES_MAX, RECOVERY_KEYS_MAX
-from hoi_shape import Bin, Blob, Fields, Int, ListOf, OneOf, Refused, Shape, Struct, Structure, Text, UInt
+from hoi_control import CORE, check_line_above
+from hoi_formats import FOUNDING_BYTES_MAX, HEADER_BYTES_MAX, RECEIPT, RECEIPT_BYTES_MAX, RECOVERY_KEYS_MAX
+from hoi_shape import Bin, Blob, Fields, Int, ListOf, OneOf, Refused, SetAside, Shape, Struct, Structure, Text, UInt
 
 BUCKETS = 64
 ITEMS_MAX = 4096
 PLAIN, ZSTD = 0, 1
 TOKEN_PREFIX = "hoi1-"
+BLANKS = " \t\r\n"
 
 
 def _hello(item: Fields, where: str) -> None:
@@ -124,7 +124,29 @@ STATE = Struct([_number(2), ("state", SHORT_HASH), ("missing", UInt())])
 BUCKETS_MESSAGE = Struct([_number(3), ("digests", ListOf(Bin(8), BUCKETS, BUCKETS))])
 HAVE = Struct([_number(4), ("buckets", Bin(8)), ("logs", ListOf(LOG_STATE, key=log_key))], _have)
 ENTRIES = Struct([_number(5), ("codec", UInt(PLAIN, ZSTD)), ("raw_bytes", UInt(1, MESSAGE_BYTES_MAX)), ("data", Blob(0, MESSAGE_BYTES_MAX))], _entries)
-SIGNED = Struct([("receipt", Blob(0, RECEIPT_BYTES_MAX)), ("signature", SIGNATURE)])
+
+
+def readable_receipt(data: bytes) -> Optional[Fields]:
+    """Return a receipt, or None for one to pass over because only a later version can read it; raise ValueError for a malformed one."""
+    try:
+        receipt: Fields = RECEIPT.decode(data)
+    except SetAside:
+        return None
+    return receipt
+
+
+def _signed(item: Fields, where: str) -> None:
+    try:
+        readable_receipt(item["receipt"])
+    except ValueError as error:
+        raise Refused(f"{where}.receipt", str(error)) from error
+
+
+def _joined(item: Fields, where: str) -> None:
+    check_line_above(item["core"]["unit"], item["line"], f"{where}.line")
+
+
+SIGNED = Struct([("receipt", Blob(0, RECEIPT_BYTES_MAX)), ("signature", SIGNATURE)], _signed)
 RECEIPTS = Struct([_number(6), ("receipts", ListOf(SIGNED, 0, 256))])
 PROGRESS = Struct([_number(7), ("bytes", UInt())])
 REFUSED = Struct([_number(8), *log_fields(), ("seq", SEQ), ("reason", UInt(1, 8))], check_log)
@@ -149,7 +171,8 @@ JOINED = Struct(
         ("core", CORE),
         ("admission", REF),
         ("line", ListOf(ID, 0, LINE_MAX)),
-    ]
+    ],
+    _joined,
 )
 JOIN_REFUSED = Struct([_number(18), ("reason", UInt(1, 5))])
 
@@ -288,10 +311,13 @@ def token_text(array: bytes) -> str:
 
 def read_token(text: str) -> Fields:
     """Return the token that was typed or pasted; case, blanks and hyphens do not matter after the prefix."""
-    plain = text.strip()
+    plain = text.lstrip(BLANKS)
     if plain[: len(TOKEN_PREFIX)].lower() != TOKEN_PREFIX:
         raise Refused("token", "does not begin with hoi1-")
-    letters = re.sub(r"[\s-]", "", plain[len(TOKEN_PREFIX) :]).upper()
+    letters = "".join(letter for letter in plain[len(TOKEN_PREFIX) :] if letter not in BLANKS + "-")
+    if not letters.isascii():
+        raise Refused("token", "not base32")
+    letters = letters.upper()
     try:
         data = base64.b32decode(letters + "=" * (-len(letters) % 8))
     except (binascii.Error, ValueError) as error:

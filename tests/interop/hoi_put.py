@@ -7,7 +7,7 @@ from typing import Any, Iterator, NamedTuple, Optional
 
 from hoi_codec import Value
 from hoi_common import DATE, HASH
-from hoi_control import CHOICE, COMPUTED, DATE_TYPE, TEXT, YES_NO
+from hoi_control import CHOICE, COMPUTED, DATE_TYPE, NUMBERS, TEXT, YES_NO
 from hoi_shape import Blob, Fields, Flag, Int, ListOf, Refused, SetAside, Shape, Struct, Text, UInt
 
 RECORDS_MAX = 1000
@@ -15,6 +15,7 @@ FIELDS_MAX = 300
 ROW_KEY_BYTES_MAX = 200
 UNTOUCHED, MISSING, NOT_APPLICABLE, VALUE = range(4)
 QUALIFIER_MAX = 5
+CORRECTION, ON_BEHALF, SETTLES = 1, 2, 4
 YEAR_MIN, YEAR_MAX = 1900, 2099
 PERIOD_MAX = 2**32 - 1
 
@@ -117,6 +118,8 @@ def _column(column: Fields, count: int, where: str) -> None:
     for cell, qualifier in zip(flat[::2], flat[1::2]):
         if cell >= count or cells[cell] != VALUE or not 1 <= qualifier <= QUALIFIER_MAX:
             raise Refused(f"{where}.qualifiers", "of a cell without value, or unknown")
+        if type(column["values"][cells[:cell].count(VALUE)]) is not int:
+            raise Refused(f"{where}.qualifiers", "of a value that is no int")
     if any(later <= earlier for earlier, later in zip(flat[::2], flat[2::2])):
         raise Refused(f"{where}.qualifiers", "cells not strictly ascending")
     for note in column["notes"]:
@@ -127,9 +130,15 @@ def _column(column: Fields, count: int, where: str) -> None:
 
 
 def _put(item: Fields, where: str) -> None:
+    if item["flags"] & (CORRECTION | SETTLES) and not item["reason"]:
+        raise Refused(f"{where}.reason", "a correction, or what settles a conflict, has a reason")
     count = len(records(item, where))
+    touched: set[int] = set()
     for at, column in enumerate(item["columns"]):
         _column(column, count, f"{where}.columns[{at}]")
+        touched.update(cell for cell, state in enumerate(states(column, count)) if state != UNTOUCHED)
+    if len(touched) != count:
+        raise Refused(f"{where}.keys", "a record of which no cell is touched")
 
 
 GROUP = Struct([("period", UInt()), ("rows", ListOf(Struct([("shared", UInt(0, ROW_KEY_BYTES_MAX)), ("rest", Text(1, ROW_KEY_BYTES_MAX))]), 0, RECORDS_MAX))])
@@ -188,7 +197,7 @@ def is_period(kind: int, ordinal: int) -> bool:
 
 
 def check_against_form(put: Fields, form: Fields) -> None:
-    """Raise SetAside where the ordinals, periods or values of a put that was read do not fit its form version."""
+    """Raise SetAside where the ordinals, periods, values or qualifiers of a put that was read do not fit its form version."""
     for key in records(put):
         if (key.row is not None) != form["list"]:
             raise SetAside("put.keys", "row keys in a form without rows, or none in a list")
@@ -201,6 +210,8 @@ def check_against_form(put: Fields, form: Fields) -> None:
         field = form["fields"][cell.ordinal]
         if field["type"] == COMPUTED:
             raise SetAside(where, "a computed field is never written")
+        if cell.qualifier and field["type"] not in NUMBERS:
+            raise SetAside(where, "a qualifier of what is no number")
         if cell.state == VALUE:
             try:
                 _value_shape(field).read(cell.value, where)

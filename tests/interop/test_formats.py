@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import unittest
 from typing import Any
 
@@ -14,8 +15,9 @@ import hoi_messages
 import hoi_put
 import hoi_zstd
 import samples
-from hoi_common import UnknownVersion
+from hoi_common import SEQ_MAX, UnknownExtension, UnknownVersion
 from hoi_shape import Fields, Refused, SetAside, Structure
+from nacl import bindings
 from samples import ASSOCIATION, octets, ref
 
 BODY, FOUNDING, HEADER, RECEIPT, MESSAGE, ITEMS, TOKEN = (
@@ -134,6 +136,32 @@ class Rules(unittest.TestCase):
         )
         FOUNDING.decode(unchecked(FOUNDING, altered(samples.founding(), {"recovery_threshold": 0, "recovery_keys": []})))
 
+    def test_sequence_numbers(self) -> None:
+        messages = samples.messages()
+        have, refused, joined = messages[3], messages[8], messages[11]
+        pairs = [[SEQ_MAX, SEQ_MAX], [SEQ_MAX + 1, SEQ_MAX + 1]]
+        following = altered(samples.header(), {"continues": None, "prev": bytes(32)})
+        good: list[tuple[Structure, Any, str, Any]] = [
+            (HEADER, following, "seq", SEQ_MAX),
+            (HEADER, samples.header(), "seen.0.seq", SEQ_MAX),
+            (HEADER, samples.header(), "continues.seq", SEQ_MAX),
+            (RECEIPT, samples.receipt(), "seq", SEQ_MAX),
+            (MESSAGE, have, "logs.0.seq", SEQ_MAX),
+            (MESSAGE, have, "logs.0.receipts.0.seq", SEQ_MAX),
+            (MESSAGE, refused, "seq", SEQ_MAX),
+            (MESSAGE, joined, "admission.seq", SEQ_MAX),
+            (ITEMS, samples.items(), "2.seq", SEQ_MAX),
+            (BODY, samples.document_body(), "changes.0.payload.supersedes.seq", SEQ_MAX),
+        ]
+        for structure, item, path, most in good:
+            with self.subTest(structure.name, path=path):
+                structure.decode(unchecked(structure, altered(item, {path: most})))
+                with self.assertRaises(Refused):
+                    structure.decode(unchecked(structure, altered(item, {path: most + 1})))
+        MESSAGE.decode(unchecked(MESSAGE, altered(have, {"logs.0.seq": SEQ_MAX, "logs.0.gaps": pairs[0], "logs.0.partial": [SEQ_MAX, 1]})))
+        with self.assertRaises(Refused):
+            MESSAGE.decode(unchecked(MESSAGE, altered(have, {"logs.0.seq": SEQ_MAX, "logs.0.gaps": pairs[1]})))
+
     def test_header(self) -> None:
         author = octets("author", 16)
         term = samples.header()["audience"][0]
@@ -179,7 +207,9 @@ class Rules(unittest.TestCase):
         )
         document = samples.header(3)
         terms = [{"unit": at.to_bytes(16, "big"), "scope": 0} for at in range(65)]
+        self.refuses(HEADER, document, [{"reach": 1}, {"reach": 31}])
         self.refuses(HEADER, document, [{"audience": []}, {"audience": terms}, {"audience": document["audience"][::-1]}, {"audience.2.scope": 33}])
+        HEADER.decode(unchecked(HEADER, altered(document, {"audience.2.scope": 32})))
         control = samples.header(1)
         self.refuses(HEADER, control, [{"reach": 1}, {"audience": [term]}])
 
@@ -205,7 +235,8 @@ class Rules(unittest.TestCase):
                 {"changes": [{"kind": 63, "payload": None}]},
             ],
         )
-        self.refuses(BODY, samples.record_body(), [{"nonce": bytes(16)}])
+        self.refuses(BODY, samples.record_body(), [{"nonce": bytes(16)}], SetAside)
+        self.refuses(BODY, samples.control_body(), [{"nonce": b""}, {"changes": []}, {"changes": [unknown, {"kind": 128, "payload": []}]}], SetAside)
         BODY.decode(unchecked(BODY, altered(samples.control_body(), {"changes": [one] + [unknown] * 4095})))
 
     def sets_aside(self, body: Fields, at: int, table: list[dict[str, Any]]) -> None:
@@ -215,6 +246,7 @@ class Rules(unittest.TestCase):
         body = samples.control_body()
         many = [octets("parent", 16)] * 31
         self.sets_aside(body, 0, [{"level": 0}, {"level": 31}, {"code": "0" * 33}, {"name": ""}, {"name": "n" * 201}, {"line": []}, {"line": many}])
+        self.sets_aside(body, 0, [{"line.1": octets("parent", 16)}])
         self.sets_aside(body, 0, [{"parent": bytes(16)}, {"parent": bytes(8)}, {"effective": -25_568}, {"effective": 47_482}, {"effective": True}])
         self.sets_aside(body, 1, [{"attribute": 0}, {"attribute": 4}, {"value": 31}, {"value": "3"}, {"attribute": 1}, {"attribute": 2, "value": ""}])
         self.sets_aside(body, 2, [{"value": "0" * 33}, {"value": 1}, {"value": None}])
@@ -222,8 +254,10 @@ class Rules(unittest.TestCase):
     def test_admission(self) -> None:
         pins = samples.refs(65)
         table: list[dict[str, Any]] = [{"core.roles": 0}, {"core.roles": 4}, {"core.succeeds": bytes(8)}, {"core.nonce": b""}, {"line": [bytes(16)] * 31}]
+        table += [{"line.1": octets("parent", 16)}, {"line.0": octets("unit", 16)}, {"line.1": octets("unit", 16)}]
         table += [{"pins": pins}, {"pins": pins[:2][::-1]}, {"pins": [pins[0], pins[0]]}, {"pins": [{**pins[0], "seq": 0}]}]
         self.sets_aside(samples.control_body(), 3, table)
+        BODY.decode(unchecked(BODY, altered(samples.control_body(), {"changes.3.payload.line": []})))
 
     def test_form(self) -> None:
         languages = samples.texts("a", "b")
@@ -260,7 +294,6 @@ class Rules(unittest.TestCase):
             {"titles": [{"lang": f"a{letter}", "text": ""} for letter in "abcdefghi"]},
             {"due.0.day": 3661},
             {"due.0.day": -3661},
-            {"extensions": CRITICAL},
             {"extensions": NOT_ASCENDING},
         ]
         self.sets_aside(samples.control_body(), 4, table)
@@ -296,9 +329,33 @@ class Rules(unittest.TestCase):
             {"7.formula": ""},
             {"7.formula": "1" * 1001},
             {"0.retired": None},
-            {"7.extensions": CRITICAL},
+            {"0.minimum": 10**12 + 1},
+            {"0.maximum": -1},
+            *({f"{at}.{limit}": 1} for at in range(3, 8) for limit in ("minimum", "maximum")),
+            {"7.weight": "nothing"},
+            *({"7.weight": name} for name in ("remark", "active", "rank", "founded", "mean")),
         ]
         self.sets_aside(samples.control_body(), 4, [{f"fields.{path}": value for path, value in changes.items()} for changes in table])
+
+    def test_weights_are_numbers(self) -> None:
+        for name in ("total", "area", "fees", ""):
+            hoi_control.FORM.read(hoi_control.FORM.write(altered(samples.form(), {"fields.7.weight": name})), "form")
+
+    def test_critical_extension_of_a_change(self) -> None:
+        form = {"4.payload.extensions": CRITICAL, "4.payload.fields.7.extensions": CRITICAL}
+        for body, at, paths in ((samples.control_body(), 4, form), (samples.document_body(), 0, {"0.payload.extensions": CRITICAL})):
+            for path, value in paths.items():
+                data = unchecked(BODY, altered(body, {f"changes.{path}": value}))
+                item = BODY.decode(data)  # the body stands, with this change unread
+                self.assertEqual(BODY.encode(item), data)
+                payload = item["changes"][at]["payload"]
+                self.assertIsInstance(payload, list)
+                self.assertTrue(all(isinstance(change["payload"], dict) for change in item["changes"][:at]))
+                shape = hoi_formats.CHANGES[item["changes"][at]["kind"]][1]
+                with self.subTest(path), self.assertRaises(UnknownExtension):
+                    shape.read(payload, "change")
+                # Another fault makes the whole body malformed, whatever the extension.
+                self.refuses(BODY, body, [{f"changes.{path}": value, f"changes.{at}.payload.extensions": NOT_ASCENDING}], hoi_formats.Malformed)
 
     def test_level_table(self) -> None:
         first, second = samples.control_body()["changes"][5]["payload"]["levels"]
@@ -310,6 +367,8 @@ class Rules(unittest.TestCase):
         table: list[dict[str, Any]] = [
             {"form_version": bytes(16)},
             {"flags": 8},
+            *({"flags": flags, "reason": ""} for flags in (1, 3, 4, 5, 6, 7)),
+            {"columns": samples.put()["columns"][1:2]},
             {"reason": "r" * 2001},
             {"keys": []},
             {"keys": many, "columns": []},
@@ -324,6 +383,7 @@ class Rules(unittest.TestCase):
             {"keys.0.rows.1": {"shared": 5, "rest": "1"}},
             {"keys.0.rows.1": {"shared": 5, "rest": "0"}},
             {"keys.0.rows.1": {"shared": 7, "rest": "0"}},
+            {"keys.0.rows.2": {"shared": 6, "rest": "á"}},
             {"keys.0.rows.2": {"shared": 5, "rest": "a"}},
             {"keys.1.rows": [{"shared": 0, "rest": ""}]},
             {"keys.1.rows": [{"shared": 0, "rest": "r" * 201}]},
@@ -357,6 +417,8 @@ class Rules(unittest.TestCase):
             {"0.qualifiers": [1, 1, 1, 2]},
             {"0.qualifiers": [2, 1, 1, 2]},
             {"1.qualifiers": [2, 1]},
+            {"3.qualifiers": [2, 1]},
+            {"4.qualifiers": [0, 1]},
             {"0.notes": [note, note]},
             {"0.notes": [{**note, "cell": 4}]},
             {"1.notes": [{**note, "cell": 0}]},
@@ -388,10 +450,18 @@ class Rules(unittest.TestCase):
             ({"columns.5.values.0": 2}, {}),
             ({"columns.5.values.0": -1}, {}),
             ({"columns.6.values.0": 47_482}, {}),
+            ({"columns.5.qualifiers": [0, 1]}, {}),
+            ({"columns.6.qualifiers": [0, 1]}, {}),
         ]
         for put_changes, form_changes in table:
             with self.subTest(put=put_changes, form=form_changes), self.assertRaises(SetAside):
                 hoi_put.check_against_form(altered(good, put_changes), altered(form, form_changes))
+
+    def test_flags_and_retired_fields(self) -> None:
+        for flags, reason in ((0, ""), (2, ""), (0, "why"), (2, "why"), (7, "why")):
+            BODY.decode(unchecked(BODY, altered(samples.record_body(), {"changes.0.payload.flags": flags, "changes.0.payload.reason": reason})))
+        retired = altered(samples.form(), {f"fields.{at}.retired": True for at in range(8)})
+        hoi_put.check_against_form(altered(samples.put(), {"columns.1.qualifiers": [2, 1], "columns.2.qualifiers": [0, 5]}), retired)
 
     def test_period_ordinals(self) -> None:
         kinds = {1: (22_800, 25_199), 2: (7600, 8399), 3: (3800, 4199), 4: (1900, 2099), 5: (1900, 2099), 7: (1900, 2099), 6: (1_900_000, 2_099_000)}
@@ -415,11 +485,11 @@ class Rules(unittest.TestCase):
             {"ask": 3},
             {"due": "soon"},
             {"supersedes.seq": 0},
-            {"attachments": [attachment] * 65},
+            {"attachments": [{**attachment, "name": str(at)} for at in range(65)]},
+            {"attachments": [attachment, {**attachment, "bytes": 4}]},
             {"attachments.0.name": ""},
             {"attachments.0.hash": bytes(16)},
             {"attachments.0.bytes": -1},
-            {"extensions": CRITICAL},
         ]
         self.sets_aside(samples.document_body(), 0, table)
 
@@ -445,13 +515,34 @@ class Rules(unittest.TestCase):
         self.refuses(MESSAGE, refused, [{"reason": 0}, {"reason": 9}, {"kind": 0}, {"epoch": bytes(9)}])
         self.refuses(MESSAGE, bye, [{"reason": 6}])
         self.refuses(MESSAGE, join, [{"version": 2}, {"suite": 2}, {"secret": b""}, {"signature": b""}])
+        self.refuses(MESSAGE, joined, [{"line": [octets("root", 16)] * 2}, {"line": [octets("unit", 16), octets("root", 16)]}])
         self.refuses(MESSAGE, joined, [{"core.roles": 4}, {"admission.seq": 0}, {"line.0": bytes(8)}])
         self.refuses(MESSAGE, join_refused, [{"reason": 0}, {"reason": 6}])
+        MESSAGE.decode(unchecked(MESSAGE, altered(hello, {"feature_level": 7})))
         for number in (0, 10, 15, 19):
             with self.assertRaises(Refused):
                 MESSAGE.decode(hoi_codec.encode([number, 0]))
         with self.assertRaises(Refused):
             hoi_messages.read_message(bytes((1 << 20) + 1))
+
+    def test_a_receipts_message_is_as_good_as_its_receipts(self) -> None:
+        message, good = samples.messages()[6], samples.receipt()
+
+        def with_receipt(data: bytes) -> bytes:
+            return unchecked(MESSAGE, altered(message, {"receipts.1.receipt": data}))
+
+        for later in ({"version": 2}, {"suite": 2}, {"extensions": CRITICAL}):
+            data = unchecked(RECEIPT, altered(good, later))
+            MESSAGE.decode(with_receipt(data))
+            self.assertIsNone(hoi_messages.readable_receipt(data))
+        self.assertEqual(hoi_messages.readable_receipt(RECEIPT.encode(good)), good)
+        data = RECEIPT.encode(good)
+        bad = (b"", data[:-1], data + b"\0", hoi_codec.encode([1]), unchecked(RECEIPT, altered(good, {"seq": 0})))
+        critical = unchecked(RECEIPT, altered(good, {"extensions": CRITICAL, "bodies": 41}))
+        second = unchecked(RECEIPT, altered(good, {"version": 2}))
+        for each in (*bad, critical, second + b"\0", second[:-1]):
+            with self.subTest(each.hex()), self.assertRaises(Refused):
+                MESSAGE.decode(with_receipt(each))
 
     def test_items(self) -> None:
         table: list[dict[str, Any]] = [{"1.body": b"body"}, {"0.salt": bytes(16)}, {"0.signature": bytes(66)}, {"0.signature": b""}]
@@ -471,6 +562,27 @@ class Proofs(unittest.TestCase):
         for bad in (signature[::-1], hoi_crypto.sign(octets("other"), "founding", bytes(32), statement)):
             with self.assertRaises(Refused):
                 hoi_formats.verify_founding(statement, bad)
+
+    def test_signatures_are_verified_as_libsodium_does(self) -> None:
+        order = 2**252 + 27742317777372353535851937790883648493
+        public, data = samples.public("founder"), b"data"
+        good = hoi_crypto.sign(octets("founder"), "header", ASSOCIATION, data)
+        self.assertTrue(hoi_crypto.verify(public, good, "header", ASSOCIATION, data))
+        larger = good[:32] + (int.from_bytes(good[32:], "little") + order).to_bytes(32, "little")
+        self.assertFalse(hoi_crypto.verify(public, larger, "header", ASSOCIATION, data))
+        # With the neutral element as public key a laxer verification would take S and S·B for a signature of anything.
+        scalar = (7).to_bytes(32, "little")
+        point = bindings.crypto_scalarmult_ed25519_base_noclamp(scalar)
+        for neutral in (b"\x01" + bytes(31), b"\xee" + b"\xff" * 30 + b"\x7f", b"\x01" + bytes(30) + b"\x80"):
+            self.assertFalse(hoi_crypto.verify(neutral, point + scalar, "header", ASSOCIATION, data))
+        # The neutral element as R: S = h·a, with a the secret scalar.
+        secret = bytearray(hashlib.sha512(octets("founder")).digest()[:32])
+        secret[0] &= 248
+        secret[31] = secret[31] & 127 | 64
+        for first in (b"\x01" + bytes(31), b"\xee" + b"\xff" * 30 + b"\x7f"):
+            challenge = hashlib.sha512(first + public + hoi_crypto.tagged("header", ASSOCIATION, data)).digest()
+            product = int.from_bytes(challenge, "little") * int.from_bytes(secret, "little") % order
+            self.assertFalse(hoi_crypto.verify(public, first + product.to_bytes(32, "little"), "header", ASSOCIATION, data))
 
     def test_header_and_body(self) -> None:
         founding = samples.founding()
@@ -533,12 +645,14 @@ class Proofs(unittest.TestCase):
             if text[at] != "-":
                 with self.assertRaises(ValueError):
                     hoi_messages.read_token(text[:at] + ("a" if text[at] != "a" else "b") + text[at + 1 :])
-        for bad in ("", "hoi1-", "hoi2-" + text[5:], text[:-1], text + "a", text + "1"):
+        self.assertEqual(hoi_messages.read_token("\t\r\n " + text[:20] + "\t\r\n " + text[20:] + " "), samples.token())
+        strange = [text[:20] + blank + text[20:] for blank in "\x0b\x0c\x1c\x85\xa0\u2003_"] + ["\x0b" + text, "\x0c" + text, "\xa0" + text, text + "\x0c"]
+        for bad in ("", "hoi1-", "hoi2-" + text[5:], text[:-1], text + "a", text + "1", *strange):
             with self.subTest(bad[:8]), self.assertRaises(ValueError):
                 hoi_messages.read_token(bad)
         good = samples.token()
         table: list[dict[str, Any]] = [{"version": 2}, {"secret": bytes(8)}, {"expires": None}, {"addresses": []}, {"addresses": ["tcp://h:1"] * 5}]
-        bad_addresses = ("udp://h:1", "tcp://h", "tcp://:1", "tcp://h:123456", "tcp://h:1a", "tcp://h h:1", "tcp://ộ:1")
+        bad_addresses = ("udp://h:1", "tcp://h", "tcp://:1", "tcp://h:123456", "tcp://h:1a", "tcp://h h:1", "tcp://ộ:1", "tcp://h\x7f:1", "tcp://h\t:1")
         for changes in table + [{"addresses.0": address} for address in bad_addresses]:
             with self.subTest(changes=changes), self.assertRaises(Refused):
                 TOKEN.encode(altered(good, changes))

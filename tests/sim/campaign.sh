@@ -11,7 +11,7 @@ record=$root/docs/campaigns.csv
 chunk=200
 
 [[ -e $record ]] || echo "date,commit,first seed,seeds,failed,minutes" >"$record"
-first=$(awk -F, 'NR > 1 && $3 + $4 > next_seed { next_seed = $3 + $4 } END { print next_seed > 1000000 ? next_seed : 1000000 }' "$record")
+first=$(awk -F, 'BEGIN { first = 1000000 } NR > 1 && $3 + $4 > first { first = $3 + $4 } END { printf "%d", first }' "$record")
 seed=$first failed=0 until=$((SECONDS + minutes * 60))
 while ((SECONDS < until)); do
     output=$("$sim" --seeds "$seed" "$chunk") || {

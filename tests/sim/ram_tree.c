@@ -139,6 +139,16 @@ static bool selects(const struct ram_tree *tree, const struct term *term, const 
     return term->scope == SCOPE_UNIT ? itself : in_subtree;
 }
 
+/* Does the way from the author down to units that the term selects lead through this unit? */
+static bool leads(const struct ram_tree *tree, const struct term *term, const struct unit_id *unit) {
+    const struct tree_unit *self = ram_tree_unit(tree, unit);
+    bool above = ID_EQUAL(&term->unit, unit) || ram_tree_above(tree, unit, &term->unit);
+    if (term->scope < SCOPE_LEVEL) {
+        return above;
+    }
+    return (above || ram_tree_above(tree, &term->unit, unit)) && self != NULL && self->has_level && self->level < term->scope - SCOPE_LEVEL;
+}
+
 bool ram_tree_may_hold_body(const struct ram_tree *tree, const struct unit_id *unit, const struct body_facts *facts) {
     const struct tree_node *author = ram_tree_node(tree, &facts->log.node);
     if (facts->cls == CLASS_CONTROL || !ram_tree_may_hold_log(tree, unit, &facts->log) || author == NULL) {
@@ -149,7 +159,8 @@ bool ram_tree_may_hold_body(const struct ram_tree *tree, const struct unit_id *u
     }
     bool selected = ID_EQUAL(unit, &author->unit) || ram_tree_above(tree, unit, &author->unit);
     for (size_t i = 0; i < facts->audience_count; i++) {
-        selected = selected || selects(tree, &facts->audience[i], unit);
+        bool passes = ram_tree_above(tree, &author->unit, unit) && leads(tree, &facts->audience[i], unit);
+        selected = selected || passes || selects(tree, &facts->audience[i], unit);
     }
     return selected;
 }

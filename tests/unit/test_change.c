@@ -41,6 +41,15 @@ static enum status encoded;
         assert_int_equal(encoded, STATUS_OK); \
     } while (0)
 
+/* As many units as a line may have, from {1} on. */
+static struct line long_line(void) {
+    struct line line = {.count = LINE_UNITS_MAX};
+    for (size_t i = 0; i < LINE_UNITS_MAX; i++) {
+        line.units[i].b[0] = (uint8_t)(1 + i);
+    }
+    return line;
+}
+
 static void units(void **state) {
     (void)state;
     const struct unit_change good = {.parent = {{1}}, .level = 1, .name = text("x"), .line = {.count = 1, .units = {{{1}}}}};
@@ -49,8 +58,11 @@ static void units(void **state) {
     unit.level = LEVEL_MAX;
     unit.code = text(repeat('c', UNIT_CODE_BYTES_MAX));
     unit.effective = (struct date){.set = true, .days = DATE_MAX};
-    unit.line.count = LINE_UNITS_MAX;
+    unit.line = long_line();
     TAKEN(unit_change_encode, &unit);
+    unit.line.units[LINE_UNITS_MAX - 1] = unit.line.units[3]; /* a circle */
+    REFUSED(unit_change_encode, &unit);
+    unit.line = long_line();
     unit.level = 0; /* the root is not made */
     REFUSED(unit_change_encode, &unit);
     unit.level = LEVEL_MAX + 1;
@@ -130,6 +142,16 @@ static void admissions(void **state) {
     assert_int_equal(read.line.count + read.pin_count, 0);
     buffer_fini(&core);
     buffer_fini(&whole);
+
+    admission.line = long_line();
+    admission.line.units[1].b[0] = 0;
+    TAKEN(admission_encode, &admission);
+    admission.line.units[1] = admission.unit; /* stands above itself */
+    REFUSED(admission_encode, &admission);
+    admission.line.units[1] = admission.line.units[0];
+    REFUSED(admission_encode, &admission);
+    admission.line.count = 0; /* the root's */
+    TAKEN(admission_encode, &admission);
 
     admission.roles = 0;
     REFUSED(admission_encode, &admission);
@@ -221,11 +243,21 @@ static void documents(void **state) {
     REFUSED(document_encode, document);
     document->attachment_count = ATTACHMENTS_MAX + 1;
     REFUSED(document_encode, document);
+    document->attachment_count = 3;
+    document->attachments[0].name = text("a");
+    document->attachments[1].name = text("b");
+    document->attachments[2].name = text("c");
+    TAKEN(document_encode, document);
+    document->attachments[2].name = text("a"); /* one name twice, whatever it holds */
+    document->attachments[2].bytes = 9;
+    REFUSED(document_encode, document);
     static const uint8_t CRITICAL[] = {0x91, 0x93, 0x01, 0xc3, 0xc4, 0x00};
     *document = good;
     document->extensions = bytes_of(CRITICAL, sizeof CRITICAL);
     ENCODED(document_encode, document);
     assert_int_equal(encoded, STATUS_CRITICAL_EXTENSION);
+    document->ask = 3; /* malformed besides: that is what it is then */
+    REFUSED(document_encode, document);
     free(document);
 }
 
@@ -285,13 +317,57 @@ static void field_rules(void **state) {
         case 16: field->over_units = UNITS_AVERAGE; field->weight = text("B"); break;
         case 17: field->measure = text(repeat('m', FORM_NAME_BYTES_MAX + 1)); break;
         case 18: field->type = FIELD_COMPUTED; field->formula = text(repeat('f', FORM_FORMULA_BYTES_MAX + 1)); break;
-        default: assert_int_equal(broken, 19); return;
+        case 19: field->has_minimum = field->has_maximum = true; field->minimum = 1; break; /* above the maximum */
+        case 20: choice->has_minimum = true; break; /* not a number */
+        case 21: field->type = FIELD_DATE; field->has_maximum = true; break;
+        case 22: field->type = FIELD_COMPUTED; field->formula = text("b"); field->has_maximum = true; break;
+        case 23: field->over_units = UNITS_AVERAGE; field->weight = text("c"); break; /* no such field */
+        case 24: field->over_units = UNITS_AVERAGE; field->weight = text("b"); break; /* a choice */
+        case 25: choice->over_units = UNITS_AVERAGE; choice->weight = fields[0].name; field->type = FIELD_TEXT; break;
+        default: assert_int_equal(broken, 26); return;
         }
         /* clang-format on */
         ENCODED(form_encode, &form);
         if (encoded != STATUS_MALFORMED) {
             fail_msg("field rule %u", broken);
         }
+    }
+}
+
+static void limits_and_weights(void **state) {
+    (void)state;
+    static const uint8_t NUMBERS[] = {FIELD_INTEGER, FIELD_DECIMAL, FIELD_MONEY};
+    for (size_t i = 0; i < sizeof NUMBERS; i++) {
+        struct form form = good_form();
+        fields[0].type = NUMBERS[i];
+        fields[0].has_minimum = fields[0].has_maximum = true;
+        fields[0].minimum = fields[0].maximum = -7;
+        fields[1].over_units = UNITS_AVERAGE;
+        fields[1].weight = fields[0].name;
+        TAKEN(form_encode, &form);
+        struct form_field first = fields[0]; /* a weight may stand behind what it weighs */
+        fields[0] = fields[1];
+        fields[1] = first;
+        TAKEN(form_encode, &form);
+        fields[1].has_maximum = false; /* whatever stands in it */
+        fields[1].maximum = INT64_MIN;
+        TAKEN(form_encode, &form);
+    }
+}
+
+static void forms_of_a_later_version(void **state) {
+    (void)state;
+    static const uint8_t CRITICAL[] = {0x91, 0x93, 0x01, 0xc3, 0xc4, 0x00}, OTHER[] = {0x91, 0x93, 0x01, 0xc2, 0xc4, 0x00};
+    for (unsigned where = 0; where < 3; where++) {
+        struct form form = good_form();
+        struct bytes *extensions = where == 0 ? &form.extensions : &fields[where - 1].extensions;
+        *extensions = bytes_of(OTHER, sizeof OTHER);
+        TAKEN(form_encode, &form);
+        *extensions = bytes_of(CRITICAL, sizeof CRITICAL);
+        ENCODED(form_encode, &form);
+        assert_int_equal(encoded, STATUS_CRITICAL_EXTENSION);
+        rule.severity = 3; /* malformed besides: that is what it is then */
+        REFUSED(form_encode, &form);
     }
 }
 
@@ -393,7 +469,7 @@ static void random_form(struct chance *chance, struct form *form, struct form_fi
         field->over_units = (uint8_t)chance_below(chance, UNITS_COUNT + 1);
         field->over_time = (uint8_t)chance_below(chance, TIME_AVERAGE + 1);
         field->required = chance_below(chance, 2) == 0;
-        field->has_minimum = chance_below(chance, 2) == 0;
+        field->has_minimum = field->type <= FIELD_MONEY && chance_below(chance, 2) == 0;
         field->minimum = field->has_minimum ? (int64_t)chance_next(chance) : 0;
         field->labels = (struct texts){.count = 1, .items = {{text("vi"), text("Số hội viên")}}};
         if (field->type == FIELD_DECIMAL || field->type == FIELD_COMPUTED) {
@@ -431,16 +507,10 @@ static void random_forms_come_back(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(units),
-        cmocka_unit_test(attributes),
-        cmocka_unit_test(admissions),
-        cmocka_unit_test(levels),
-        cmocka_unit_test(languages),
-        cmocka_unit_test(documents),
-        cmocka_unit_test(field_rules),
-        cmocka_unit_test(form_rules),
-        cmocka_unit_test(the_largest_form),
-        cmocka_unit_test(random_forms_come_back),
+        cmocka_unit_test(units),       cmocka_unit_test(attributes),         cmocka_unit_test(admissions),
+        cmocka_unit_test(levels),      cmocka_unit_test(languages),          cmocka_unit_test(documents),
+        cmocka_unit_test(field_rules), cmocka_unit_test(limits_and_weights), cmocka_unit_test(forms_of_a_later_version),
+        cmocka_unit_test(form_rules),  cmocka_unit_test(the_largest_form),   cmocka_unit_test(random_forms_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

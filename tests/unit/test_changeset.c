@@ -114,7 +114,7 @@ static void classes_stand_in_their_logs(void **state) {
 static void broken_rules_are_refused(void **state) {
     (void)state;
     for (unsigned rule = 0;; rule++) {
-        bool control = rule < 3, document = rule >= 3 && rule < 7;
+        bool control = rule < 3, document = (rule >= 3 && rule < 7) || rule == 25;
         struct header *header = base_header(LOG_DIRECTIVE, control ? CLASS_CONTROL : document ? CLASS_DOCUMENT : CLASS_RECORD, 1);
         struct log_id other = header->log;
         other.epoch.b[0] = 1;
@@ -147,7 +147,10 @@ static void broken_rules_are_refused(void **state) {
         case 22: header->seen_count = SEEN_REFS_MAX + 1; break;
         case 23: header->body_bytes = BODY_BYTES_MAX + 1; break;
         case 24: header->seen_count = 1; header->seen[0] = ref; header->seen[0].log.kind = LOG_RECOVERY; break; /* a recovery log of somebody */
-        default: free(header); assert_int_equal(rule, 25); return;
+        case 25: header->reach = 1; break; /* a document's audience says it all */
+        case 26: header->seq = SEQ_MAX + UINT64_C(1); header->prev.b[0] = 1; break;
+        case 27: header->seen_count = 1; header->seen[0] = ref; header->seen[0].seq = SEQ_MAX + UINT64_C(1); break;
+        default: free(header); assert_int_equal(rule, 28); return;
         }
         /* clang-format on */
         if (encoded(header) != STATUS_MALFORMED) {
@@ -159,14 +162,14 @@ static void broken_rules_are_refused(void **state) {
 
 static void the_fullest_header_fits(void **state) {
     (void)state;
-    struct header *header = base_header(LOG_DIRECTIVE, CLASS_DOCUMENT, UINT64_MAX);
+    struct header *header = base_header(LOG_DIRECTIVE, CLASS_DOCUMENT, SEQ_MAX);
     header->audience_count = AUDIENCE_TERMS_MAX;
     header->seen_count = SEEN_REFS_MAX;
     for (size_t i = 0; i < AUDIENCE_TERMS_MAX; i++) {
         header->audience[i] = (struct term){.unit = {{(uint8_t)i}}, .scope = SCOPE_LEVEL + LEVEL_MAX};
     }
     for (size_t i = 0; i < SEEN_REFS_MAX; i++) {
-        header->seen[i] = (struct ref){.log = {.node = {{(uint8_t)i, 1}}, .kind = LOG_REPORT}, .seq = UINT64_MAX};
+        header->seen[i] = (struct ref){.log = {.node = {{(uint8_t)i, 1}}, .kind = LOG_REPORT}, .seq = SEQ_MAX};
     }
     assert_int_equal(encoded(header), STATUS_OK);
     free(header);
@@ -196,6 +199,18 @@ static void versions_and_extensions(void **state) {
     bytes.data[3] = 1;
     bytes.data[4] = 2; /* suite */
     assert_int_equal(header_decode(read, buffer_bytes(&bytes)), STATUS_VERSION_UNKNOWN);
+    assert_int_equal(header_decode(read, bytes_of(bytes.data, bytes.len - 1)), STATUS_MALFORMED); /* not canonical, whatever the version */
+    assert_int_equal(buffer_append(&bytes, "", 1), STATUS_OK);
+    assert_int_equal(header_decode(read, buffer_bytes(&bytes)), STATUS_MALFORMED);
+    /* Another version has other members: at least the two that say so, and at most MEMBERS_MAX. */
+    static const uint8_t LATER[] = {0x93, 2, 1, 0xc0}, SHORT[] = {0x91, 2}, NO_NUMBER[] = {0x92, 2, 0xc0};
+    uint8_t many[3 + MEMBERS_MAX + 1] = {0xdc, 0, MEMBERS_MAX, 2, 1};
+    assert_int_equal(header_decode(read, bytes_of(LATER, sizeof LATER)), STATUS_VERSION_UNKNOWN);
+    assert_int_equal(header_decode(read, bytes_of(SHORT, sizeof SHORT)), STATUS_MALFORMED);
+    assert_int_equal(header_decode(read, bytes_of(NO_NUMBER, sizeof NO_NUMBER)), STATUS_MALFORMED);
+    assert_int_equal(header_decode(read, bytes_of(many, 3 + MEMBERS_MAX)), STATUS_VERSION_UNKNOWN);
+    many[2]++;
+    assert_int_equal(header_decode(read, bytes_of(many, sizeof many)), STATUS_MALFORMED);
     buffer_fini(&bytes);
     free(header);
     free(read);
@@ -205,7 +220,7 @@ static struct header *random_header(struct chance *chance) {
     static const uint8_t KINDS[][2] = {{LOG_REPORT, CLASS_RECORD},    {LOG_REPORT, CLASS_DOCUMENT},    {LOG_DIRECTIVE, CLASS_CONTROL},
                                        {LOG_DIRECTIVE, CLASS_RECORD}, {LOG_DIRECTIVE, CLASS_DOCUMENT}, {LOG_RECOVERY, CLASS_CONTROL}};
     size_t of = chance_below(chance, 6);
-    struct header *header = base_header(KINDS[of][0], KINDS[of][1], 1 + (chance_next(chance) >> chance_below(chance, 64)) / 2);
+    struct header *header = base_header(KINDS[of][0], KINDS[of][1], 1 + (chance_next(chance) >> chance_below(chance, 64)) % SEQ_MAX);
     chance_fill(chance, header->prev.b, header->seq > 1 ? 32 : 0);
     if (chance_below(chance, 4) == 0 && header->log.kind != LOG_RECOVERY) {
         header->seq = 1;
@@ -220,7 +235,7 @@ static struct header *random_header(struct chance *chance) {
             header->audience[i] = (struct term){.unit = {{(uint8_t)i}}, .scope = (uint8_t)chance_below(chance, SCOPE_LEVEL + LEVEL_MAX + 1)};
         }
     }
-    header->reach = header->cls == CLASS_CONTROL ? 0 : (uint8_t)chance_below(chance, REACH_PRIVATE + 1);
+    header->reach = header->cls != CLASS_RECORD ? 0 : (uint8_t)chance_below(chance, REACH_PRIVATE + 1);
     header->seen_count = chance_below(chance, 5);
     for (size_t i = 0; i < header->seen_count; i++) {
         header->seen[i] =
@@ -442,6 +457,19 @@ static void receipts_say_no_more_than_they_hold(void **state) {
     assert_int_equal(receipt_encode(&other, &bytes), STATUS_MALFORMED);
     other = receipt;
     other.aside = 11;
+    assert_int_equal(receipt_encode(&other, &bytes), STATUS_MALFORMED);
+    other = receipt;
+    other.seq = SEQ_MAX;
+    assert_int_equal(receipt_encode(&other, &bytes), STATUS_OK);
+    buffer_clear(&bytes);
+    other.seq++;
+    assert_int_equal(receipt_encode(&other, &bytes), STATUS_MALFORMED);
+    assert_int_equal(receipt_encode(&receipt, &bytes), STATUS_OK);
+    static const uint8_t CRITICAL[] = {0x91, 0x93, 0x01, 0xc3, 0xc4, 0x00};
+    other = receipt;
+    other.extensions = bytes_of(CRITICAL, sizeof CRITICAL);
+    assert_int_equal(receipt_encode(&other, &bytes), STATUS_CRITICAL_EXTENSION);
+    other.bodies = 11; /* malformed besides: that is what it is then */
     assert_int_equal(receipt_encode(&other, &bytes), STATUS_MALFORMED);
     other = (struct receipt){.log = {.kind = LOG_REPORT}};
     assert_int_equal(receipt_encode(&other, &bytes), STATUS_MALFORMED); /* of nothing */

@@ -3,6 +3,7 @@
 #include "tests/unit/recode.h"
 
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -422,6 +423,55 @@ static void signatures_are_over_tag_and_association(void **state) {
     }
 }
 
+/* Section 2: signatures are taken as libsodium takes them. Each forgery here satisfies the bare equation S B = R + h A. */
+static void signatures_have_one_form(void **state) {
+    (void)state;
+    static const uint8_t ORDER[32] = {0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, [31] = 0x10};
+    static const uint8_t NEUTRAL[3][32] = {{1}, {1, [31] = 0x80}, {0xee, [31] = 0x7f}}; /* the second and third in forms that are not canonical */
+    static const struct bytes DATA = {(const uint8_t *)"data", 4};
+    struct node_keys keys;
+    uint8_t seed[32] = {1}, good[64], forged[64];
+    assert_int_equal(keys_from_seeds(&keys, seed, seed), STATUS_OK);
+    keys_sign(good, "header", NULL, DATA, &keys);
+    assert_int_equal(keys_verify(good, "header", NULL, DATA, keys.signing_public), STATUS_OK);
+    memcpy(forged, good, sizeof forged);
+    unsigned carry = 0;
+    for (size_t i = 0; i < 32; i++) { /* S and the order: the same scalar, written otherwise */
+        carry += (unsigned)forged[32 + i] + ORDER[i];
+        forged[32 + i] = (uint8_t)carry;
+        carry >>= 8;
+    }
+    assert_int_equal(keys_verify(forged, "header", NULL, DATA, keys.signing_public), STATUS_SIGNATURE_BAD);
+
+    uint8_t scalar[32] = {7}, wide[64] = {0}, secret[64], message[4 + 6 + 4 + 32 + 4] = "hoi/header/v1";
+    memcpy(message + sizeof message - DATA.len, DATA.data, DATA.len);
+    crypto_hash_sha512(secret, seed, sizeof seed);
+    secret[0] &= 248;
+    secret[31] = (uint8_t)((secret[31] & 127) | 64);
+    for (size_t i = 0; i < 3; i++) {
+        uint8_t neutral[32];
+        memcpy(neutral, NEUTRAL[i], 32);
+        if (i == 2) {
+            memset(neutral + 1, 0xff, 30);
+        }
+        /* As public key: S B is R, whatever was signed. */
+        assert_int_equal(crypto_scalarmult_ed25519_base_noclamp(forged, scalar), 0);
+        memcpy(forged + 32, scalar, 32);
+        assert_int_equal(keys_verify(forged, "header", NULL, DATA, neutral), STATUS_SIGNATURE_BAD);
+        /* As R: S is h times the secret scalar. */
+        crypto_hash_sha512_state hash;
+        crypto_hash_sha512_init(&hash);
+        crypto_hash_sha512_update(&hash, neutral, 32);
+        crypto_hash_sha512_update(&hash, keys.signing_public, 32);
+        crypto_hash_sha512_update(&hash, message, sizeof message);
+        crypto_hash_sha512_final(&hash, wide);
+        memcpy(forged, neutral, 32);
+        crypto_core_ed25519_scalar_reduce(forged + 32, wide);
+        crypto_core_ed25519_scalar_mul(forged + 32, forged + 32, secret);
+        assert_int_equal(keys_verify(forged, "header", NULL, DATA, keys.signing_public), STATUS_SIGNATURE_BAD);
+    }
+}
+
 static void statuses_have_one_name_and_number_each(void **state) {
     (void)state;
     static const enum status ALL[] = {
@@ -513,6 +563,7 @@ int main(void) {
         cmocka_unit_test(random_values_come_back),
         cmocka_unit_test(hashes_are_over_tag_and_association),
         cmocka_unit_test(signatures_are_over_tag_and_association),
+        cmocka_unit_test(signatures_have_one_form),
         cmocka_unit_test(statuses_have_one_name_and_number_each),
         cmocka_unit_test(logs_and_refs_are_ordered),
         cmocka_unit_test(the_page_states_every_limit),

@@ -51,7 +51,7 @@ static struct cell random_cell(struct chance *chance) {
         if (cell.type == CELL_TEXT) {
             cell.text = word(chance);
         }
-        cell.qualifier = chance_below(chance, 4) == 0 ? (uint8_t)(1 + chance_below(chance, QUALIFIER_AT_MOST)) : 0;
+        cell.qualifier = cell.type == CELL_INT && chance_below(chance, 4) == 0 ? (uint8_t)(1 + chance_below(chance, QUALIFIER_AT_MOST)) : 0;
     }
     if (cell.state != CELL_UNTOUCHED && chance_below(chance, 6) == 0) {
         cell.raw = word(chance);
@@ -71,7 +71,7 @@ static struct draft *random_draft(struct chance *chance) {
     bool rows = chance_below(chance, 2) == 0, dense = chance_below(chance, 3) == 0;
     chance_fill(chance, put->form_version.b, sizeof put->form_version.b);
     put->flags = (uint8_t)chance_below(chance, 8);
-    put->reason = chance_below(chance, 2) == 0 ? word(chance) : (struct bytes){0};
+    put->reason = (put->flags & (PUT_CORRECTION | PUT_SETTLES)) != 0 || chance_below(chance, 2) == 0 ? word(chance) : (struct bytes){0};
     for (size_t i = 0; i < put->record_count && rows; i++) {
         struct bytes first = word(chance), second = word(chance);
         snprintf(draft->rows[i], sizeof draft->rows[i], "%.*s%.*s", (int)(first.len < 14 ? first.len : 1), (const char *)first.data,
@@ -96,7 +96,10 @@ static struct draft *random_draft(struct chance *chance) {
             draft->cells[i] = random_cell(chance);
         } while (dense && draft->cells[i].state != CELL_VALUE);
     }
-    draft->cells[0] = (struct cell){.state = CELL_VALUE, .type = CELL_INT}; /* something is touched */
+    for (size_t i = 0; i < kept; i++) { /* something of each record is touched */
+        struct cell *cell = &draft->cells[chance_below(chance, put->column_count) * kept + i];
+        *cell = cell->state == CELL_UNTOUCHED ? (struct cell){.state = CELL_VALUE, .type = CELL_INT} : *cell;
+    }
     return draft;
 }
 
@@ -180,8 +183,9 @@ static enum status encoded(const struct put *put) {
 static void the_writer_refuses_broken_rules(void **state) {
     (void)state;
     static char long_text[TEXT_VALUE_BYTES_MAX + 1];
+    static const uint8_t FLAGS_WITH_REASON[] = {1, 3, 4, 5, 6, 7};
     memset(long_text, 'x', sizeof long_text);
-    for (unsigned rule = 0; rule < 21; rule++) {
+    for (unsigned rule = 0; rule < 30; rule++) {
         struct draft *draft = small_draft(3, 2);
         struct put *put = &draft->put;
         struct cell *cell = &draft->cells[4];
@@ -208,12 +212,29 @@ static void the_writer_refuses_broken_rules(void **state) {
         case 17: memset(draft->cells, 0, sizeof draft->cells); break; /* nothing is touched */
         case 18:   /* a row key, and none, in one period */ put->keys[1] = (struct record_key){.period = put->keys[0].period, .row = bytes_of("a", 1)}; break;
         case 19: put->keys[0].row = bytes_of(long_text, ROW_KEY_BYTES_MAX + 1); break;
-        default: put->keys[0].row = bytes_of("\xe1\xba", 2); break;
+        case 20: put->keys[0].row = bytes_of("\xe1\xba", 2); break;
+        case 21: draft->cells[1] = draft->cells[4] = (struct cell){0}; break; /* of the second record nothing */
+        case 22: *cell = (struct cell){.state = CELL_VALUE, .type = CELL_TEXT, .qualifier = QUALIFIER_OVER}; break;
+        case 23: *cell = (struct cell){.state = CELL_VALUE, .type = CELL_BOOL, .qualifier = QUALIFIER_OVER}; break;
+        default: put->flags = FLAGS_WITH_REASON[rule - 24]; break; /* without one */
         }
         /* clang-format on */
         assert_int_equal(encoded(put), STATUS_MALFORMED);
         free(draft);
     }
+}
+
+static void flags_with_and_without_a_reason(void **state) {
+    (void)state;
+    struct draft *draft = small_draft(1, 1);
+    draft->put.flags = PUT_ON_BEHALF;
+    assert_int_equal(encoded(&draft->put), STATUS_OK);
+    draft->put.reason = bytes_of("x", 1);
+    for (uint8_t flags = 0; flags < 8; flags++) {
+        draft->put.flags = flags;
+        assert_int_equal(encoded(&draft->put), STATUS_OK);
+    }
+    free(draft);
 }
 
 static void rows_share_whole_characters(void **state) {
@@ -233,8 +254,8 @@ static void rows_share_whole_characters(void **state) {
     }
 }
 
-/* What the reader says of [version, 0, "", keys, columns], which is canonical whatever else it is. */
-static enum status decoded(struct bytes keys, struct bytes columns) {
+/* What the reader says of [version, flags, reason, keys, columns], which is canonical whatever else it is. */
+static enum status decoded_under(uint8_t flags, struct bytes reason, struct bytes keys, struct bytes columns) {
     struct buffer payload;
     struct writer writer;
     struct put put;
@@ -243,8 +264,8 @@ static enum status decoded(struct bytes keys, struct bytes columns) {
     writer_init(&writer, &payload);
     writer_array(&writer, 5);
     writer_bin(&writer, bytes_of(version, sizeof version));
-    writer_uint(&writer, 0);
-    writer_str(&writer, (struct bytes){0});
+    writer_uint(&writer, flags);
+    writer_str(&writer, reason);
     writer_raw(&writer, keys);
     writer_raw(&writer, columns);
     assert_int_equal(writer_end(&writer), STATUS_OK);
@@ -254,6 +275,10 @@ static enum status decoded(struct bytes keys, struct bytes columns) {
     put_fini(&put);
     buffer_fini(&payload);
     return status;
+}
+
+static enum status decoded(struct bytes keys, struct bytes columns) {
+    return decoded_under(0, (struct bytes){0}, keys, columns);
 }
 
 /* Hand-made payloads, which no writer of ours makes. */
@@ -299,12 +324,30 @@ static void the_reader_refuses_what_is_not_canonical(void **state) {
         CASE("\x91\x92\x01\x91\x92\x01\xa1\x61", "\x91\x95\x00\xc4\x00\x91\x05\x90\x90", STATUS_MALFORMED), /* the first shares nothing */
         /* "ấ" e1 ba a5 and "ầ" e1 ba a7: nothing is shared, not two bytes */
         CASE("\x91\x92\x01\x92\x92\x00\xa3\xe1\xba\xa5\x92\x00\xa3\xe1\xba\xa7", "\x91\x95\x00\xc4\x00\x92\x05\x05\x90\x90", STATUS_OK),
+        /* "à" c3 a0 and "á" c3 a1, the second sharing half of the first: its rest is text, and the whole is none */
+        CASE("\x91\x92\x01\x92\x92\x00\xa2\xc3\xa0\x92\x01\xa2\xc3\xa1", "\x91\x95\x00\xc4\x00\x92\x05\x05\x90\x90", STATUS_MALFORMED),
+        CASE("\x91\x92\x01\x92\x92\x00\xa2\xc3\xa0\x92\x00\xa2\xc3\xa1", "\x91\x95\x00\xc4\x00\x92\x05\x05\x90\x90", STATUS_OK),
+        /* two records, of which one column touches the first and another the second; and the second column gone */
+        CASE("\x92\x92\x01\x90\x92\x01\x90", "\x92\x95\x00\xc4\x01\x01\x90\x90\x90\x95\x01\xc4\x01\x04\x90\x90\x90", STATUS_OK),
+        CASE("\x92\x92\x01\x90\x92\x01\x90", "\x91\x95\x00\xc4\x01\x01\x90\x90\x90", STATUS_MALFORMED),
+        CASE("\x91\x92\x01\x90", "\x91\x95\x00\xc4\x00\x91\xa1x\x92\x00\x03\x90", STATUS_MALFORMED), /* about "x" */
+        CASE("\x91\x92\x01\x90", "\x91\x95\x00\xc4\x00\x91\xc3\x92\x00\x03\x90", STATUS_MALFORMED),  /* about true */
 #undef CASE
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         if (decoded(bytes_of(CASES[i].keys, CASES[i].keys_len), bytes_of(CASES[i].columns, CASES[i].columns_len)) != CASES[i].status) {
             fail_msg("case %zu", i);
         }
+    }
+}
+
+static void the_reader_wants_reasons(void **state) {
+    (void)state;
+    struct bytes keys = bytes_of("\x91\x92\x01\x90", 4), columns = bytes_of("\x91\x95\x00\xc4\x00\x91\x05\x90\x90", 9);
+    for (uint8_t flags = 0; flags < 9; flags++) {
+        bool wanted = (flags & (PUT_CORRECTION | PUT_SETTLES)) != 0;
+        assert_int_equal(decoded_under(flags, bytes_of("x", 1), keys, columns), flags < 8 ? STATUS_OK : STATUS_MALFORMED);
+        assert_int_equal(decoded_under(flags, (struct bytes){0}, keys, columns), flags < 8 && !wanted ? STATUS_OK : STATUS_MALFORMED);
     }
 }
 
@@ -431,6 +474,8 @@ static void values_fit_their_fields(void **state) {
             draft->cells[0] = CELLS[i];
             draft->cells[0].state = CELL_VALUE;
             assert_int_equal(put_fits(&draft->put, &form), FITS[field][i] == '+' ? STATUS_OK : STATUS_MALFORMED);
+            draft->cells[0].qualifier = QUALIFIER_ABOUT; /* of a number only */
+            assert_int_equal(put_fits(&draft->put, &form), field < 3 && FITS[field][i] == '+' ? STATUS_OK : STATUS_MALFORMED);
             draft->cells[0] = (struct cell){.state = CELL_MISSING}; /* any field but a computed one may be missing */
             assert_int_equal(put_fits(&draft->put, &form), field == 7 ? STATUS_MALFORMED : STATUS_OK);
             free(draft);
@@ -487,8 +532,10 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_puts_come_back),
         cmocka_unit_test(the_writer_refuses_broken_rules),
+        cmocka_unit_test(flags_with_and_without_a_reason),
         cmocka_unit_test(rows_share_whole_characters),
         cmocka_unit_test(the_reader_refuses_what_is_not_canonical),
+        cmocka_unit_test(the_reader_wants_reasons),
         cmocka_unit_test(records_are_counted_over_all_groups),
         cmocka_unit_test(the_largest_put_fits_and_one_more_does_not),
         cmocka_unit_test(values_fit_their_fields),

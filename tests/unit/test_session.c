@@ -285,6 +285,78 @@ static void more_receipts_than_a_list_holds(void **state) {
     assert_string_equal(fixture->pair.transcript, "A hello\nB hello\n");
 }
 
+/* ---- whom the newcomer does not know ---- */
+
+/* The commune dials the third node, which invited it from above its parent. It takes that node for one of another unit: the hello alone can know better. */
+static void dial_inviter(struct fixture *fixture) {
+    struct pair *pair = &fixture->pair;
+    const struct replica *commune = &fixture->commune.replica, *third = &fixture->third.replica;
+    struct session_config down = {.replica = *third, .peer = commune->self, .peer_unit = commune->unit};
+    struct session_config up = {.replica = *commune, .peer = third->self, .peer_unit = {{0xd1}}, .dials = true};
+    struct unit_id unit;
+    uint8_t key[32];
+    assert_int_equal(commune->ops->node(commune->ctx, &third->self, key, &unit), STATUS_AUTHOR_UNKNOWN);
+    *pair = (struct pair){.ram = {&fixture->commune, &fixture->third}, .now = 1000};
+    assert_int_equal(session_open(&pair->session[0], &up), STATUS_OK);
+    assert_int_equal(session_open(&pair->session[1], &down), STATUS_OK);
+    pair_event(pair, 1, SESSION_START);
+    pair_event(pair, 0, SESSION_START);
+}
+
+/* A second node of the root, which knows all. */
+static void make_inviter(struct fixture *fixture) {
+    fixture_admit(fixture, &fixture->root, true, &fixture->third);
+    pair_open(&fixture->pair, &fixture->third, &fixture->root);
+    pair_run(&fixture->pair);
+    assert_in_step(fixture);
+    pair_close(&fixture->pair);
+}
+
+static void the_hello_of_an_unknown_node_tells_its_unit(void **state) {
+    struct fixture *fixture = *state;
+    const struct replica *commune = &fixture->commune.replica;
+    struct unit_id unit;
+    uint8_t key[32];
+    make_inviter(fixture);
+    dial_inviter(fixture);
+    pair_run(&fixture->pair);
+    assert_false(fixture->pair.closed[0]);
+    assert_in_step(fixture);
+    assert_int_equal(commune->ops->node(commune->ctx, &fixture->third.replica.self, key, &unit), STATUS_OK);
+    assert_true(ID_EQUAL(&unit, &fixture->root.replica.unit));
+    fixture_write_record(fixture, &fixture->commune, 100, 0);
+    pair_event(&fixture->pair, 0, SESSION_CHANGED);
+    pair_run(&fixture->pair);
+    assert_non_null(fixture_held(&fixture->third, &fixture->commune, LOG_REPORT, 1));
+}
+
+/* It says another unit than its admission names: as soon as that is known, the session ends. */
+static void a_hello_that_lied_ends_the_session(void **state) {
+    struct fixture *fixture = *state;
+    struct buffer message = {.max = MESSAGE_BYTES_MAX};
+    make_inviter(fixture);
+    dial_inviter(fixture);
+    const struct hello hello = {.association = fixture->founding.association,
+                                .node = fixture->third.replica.self,
+                                .unit = fixture->commune.replica.unit,
+                                .window = WINDOW_BYTES,
+                                .message_max = MESSAGE_BYTES_WANTED};
+    assert_int_equal(hello_encode(&hello, &message), STATUS_OK);
+    pair_message(&fixture->pair, 0, buffer_bytes(&message));
+    assert_false(fixture->pair.closed[0]);
+    for (uint64_t seq = 1; fixture_held(&fixture->root, &fixture->root, LOG_DIRECTIVE, seq) != NULL; seq++) {
+        struct ram_entry *held = fixture_held(&fixture->root, &fixture->root, LOG_DIRECTIVE, seq);
+        struct persist persist = {.kind = PERSIST_ENTRY, .log = {.node = fixture->root.replica.self, .kind = LOG_DIRECTIVE}, .seq = seq, .hash = held->hash};
+        persist.entry =
+            (struct entry){buffer_bytes(&held->header), buffer_bytes(&held->signature), bytes_of(held->salt, SALT_BYTES), buffer_bytes(&held->body)};
+        ram_replica_persist(&fixture->commune, &persist, 1);
+    }
+    pair_event(&fixture->pair, 0, SESSION_CHANGED);
+    assert_true(fixture->pair.closed[0]);
+    assert_int_equal(fixture->pair.reason[0], STATUS_PEER_PROTOCOL);
+    buffer_fini(&message);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -302,6 +374,8 @@ int main(void) {
         TEST(messages_adapt_to_the_line),
         TEST(own_receipt_replaces),
         TEST(more_receipts_than_a_list_holds),
+        TEST(the_hello_of_an_unknown_node_tells_its_unit),
+        TEST(a_hello_that_lied_ends_the_session),
     };
     return cmocka_run_group_tests_name("session", tests, NULL, NULL);
 }

@@ -396,6 +396,36 @@ static void stop_says_bye(void **state) {
     assert_int_equal(fixture->pair.reason[1], STATUS_OK);
 }
 
+/* ---- receipts without a log ---- */
+
+/* Who may sign may name epochs without end: of a log that is not here no receipt is kept. */
+static void receipts_of_no_log_are_not_kept(void **state) {
+    struct fixture *fixture = *state;
+    struct buffer message = {.max = MESSAGE_BYTES_MAX}, bytes[20];
+    struct signed_receipt receipts[20];
+    connect_in_step(fixture);
+    size_t before = fixture->root.receipt_count;
+    for (uint8_t i = 0; i < 20; i++) {
+        struct receipt receipt = {.holder = fixture->commune.replica.self,
+                                  .log = {.node = fixture->root.replica.self, .kind = LOG_DIRECTIVE, .epoch = {{0xee, i}}},
+                                  .seq = 1,
+                                  .bodies = 1,
+                                  .applied = 1};
+        bytes[i] = (struct buffer){.max = RECEIPT_BYTES_MAX};
+        assert_int_equal(receipt_encode(&receipt, &bytes[i]), STATUS_OK);
+        receipts[i].receipt = buffer_bytes(&bytes[i]);
+        keys_sign(receipts[i].signature, "receipt", &fixture->founding.association, receipts[i].receipt, &fixture->commune.keys);
+    }
+    assert_int_equal(receipts_encode(receipts, 20, &message), STATUS_OK);
+    pair_message(&fixture->pair, 1, buffer_bytes(&message));
+    assert_int_equal(fixture->root.receipt_count, before);
+    assert_false(fixture->pair.closed[1]);
+    buffer_fini(&message);
+    for (size_t i = 0; i < 20; i++) {
+        buffer_fini(&bytes[i]);
+    }
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -412,6 +442,7 @@ int main(void) {
         TEST(hello_again),
         TEST(silence_ends_a_session),
         TEST(stop_says_bye),
+        TEST(receipts_of_no_log_are_not_kept),
     };
     return cmocka_run_group_tests_name("session trouble", tests, NULL, NULL);
 }

@@ -142,8 +142,8 @@ static void bodies_are_judged_anew_when_the_views_change(void **state) {
     assert_int_equal(document_encode(&document, &payload), STATUS_OK);
     struct change change = {.kind = CHANGE_DOCUMENT, .payload = buffer_bytes(&payload)};
     assert_int_equal(body_encode(&body, NULL, &change, 1), STATUS_OK);
-    const struct term level_2 = {.unit = root->unit, .scope = SCOPE_LEVEL + 2};
-    const struct draft draft = {.kind = LOG_DIRECTIVE, .cls = CLASS_DOCUMENT, .audience = &level_2, .audience_count = 1, .body = buffer_bytes(&body)};
+    const struct term level_0 = {.unit = root->unit, .scope = SCOPE_LEVEL + 0}; /* no units of it below the child: nothing passes through */
+    const struct draft draft = {.kind = LOG_DIRECTIVE, .cls = CLASS_DOCUMENT, .audience = &level_0, .audience_count = 1, .body = buffer_bytes(&body)};
     struct stored stored;
     assert_int_equal(store_begin(root), STATUS_OK);
     assert_int_equal(log_append(root, &draft, &stored), STATUS_OK);
@@ -152,7 +152,7 @@ static void bodies_are_judged_anew_when_the_views_change(void **state) {
     assert_int_equal(gaps(child, &offices->directive).count, 0);
     buffer_clear(&payload);
     const uint8_t nonce[16] = {5};
-    const struct unit_set_change set = {.unit = offices->unit, .attribute = UNIT_LEVEL, .level = 2};
+    const struct unit_set_change set = {.unit = offices->unit, .attribute = UNIT_LEVEL, .level = 0};
     assert_int_equal(unit_set_change_encode(&set, &payload), STATUS_OK);
     change = (struct change){.kind = CHANGE_UNIT_SET, .payload = buffer_bytes(&payload)};
     offices_control(root, nonce, &change, 1);

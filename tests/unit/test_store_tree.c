@@ -367,6 +367,32 @@ static void test_a_copied_transport_key_gains_nothing(void **state) {
     tree_free(tree);
 }
 
+/* What is given at once before anything is judged: every node must find its place in the index of transport keys when all of them begin to stand. */
+static void test_many_admissions_stand_at_once(void **state) {
+    struct world *world = *state;
+    enum { ADMISSIONS = 300 };
+    struct tree *tree = tree_of(world);
+    for (unsigned i = 0; i < ADMISSIONS; i++) {
+        struct admission admission = {.inviter = world->founding.founder, .unit = world->founding.root, .roles = ROLE_WRITER};
+        const struct fact fact = {.log = {.node = world->founding.founder, .kind = LOG_DIRECTIVE}, .seq = 1, .entry_id = 1, .place = i};
+        struct node_id id;
+        admission.transport_key[0] = (uint8_t)i;
+        admission.transport_key[1] = (uint8_t)(1 + i / 256);
+        admission_node_id(&id, &world->founding.association, &admission);
+        assert_int_equal(tree_add_admission(tree, &fact, &id, &admission), STATUS_OK);
+    }
+    assert_int_equal(tree_settle(tree), STATUS_OK);
+    for (unsigned i = 0; i < ADMISSIONS; i++) {
+        const uint8_t key[32] = {(uint8_t)i, (uint8_t)(1 + i / 256)};
+        assert_int_equal(tree_verdict(tree, 1, i), STATUS_OK);
+        uint32_t node = tree_node_by_transport(tree, key);
+        assert_int_not_equal(node, TREE_NONE);
+        assert_memory_equal(tree_node_at(tree, node)->transport_key, key, sizeof key);
+    }
+    assert_int_equal(tree_node_by_transport(tree, (const uint8_t[32]){1, 99}), TREE_NONE); /* the search for a stranger ends */
+    tree_free(tree);
+}
+
 /* ---- copied nonces ---- */
 
 /* A commune's node, admitted by the founder himself and so senior to the province's second node, makes that node's unit again under the commune. */
@@ -677,11 +703,15 @@ static void test_who_may_hold_bodies(void **state) {
     assert_who(holders_of_body(&offices, header), "rpd");
     *header =
         (struct header){.log = {.node = offices.pn, .kind = LOG_DIRECTIVE}, .cls = CLASS_DOCUMENT, .audience_count = 1, .audience = {{offices.c, SCOPE_UNIT}}};
-    assert_who(holders_of_body(&offices, header), "rpc");
+    assert_who(holders_of_body(&offices, header), "rpdc"); /* d is not meant, but passes it on */
+    header->audience[0] = (struct term){offices.p, SCOPE_UNIT};
+    assert_who(holders_of_body(&offices, header), "rp");
     header->audience[0] = (struct term){offices.p, SCOPE_SUBTREE};
     assert_who(holders_of_body(&offices, header), "rpdc");
     header->audience[0] = (struct term){offices.root, SCOPE_LEVEL + 3};
-    assert_who(holders_of_body(&offices, header), "rpc");
+    assert_who(holders_of_body(&offices, header), "rpdc");
+    header->audience[0] = (struct term){offices.root, SCOPE_LEVEL + 2};
+    assert_who(holders_of_body(&offices, header), "rpd");
     *header = (struct header){.log = {.node = offices.pn, .kind = LOG_DIRECTIVE}, .cls = CLASS_CONTROL};
     assert_who(holders_of_body(&offices, header), "rpdc");
     free(header);
@@ -778,6 +808,7 @@ int main(void) {
         TEST(test_walk_goes_by_code_those_without_last),
         TEST(test_seniority),
         TEST(test_a_copied_transport_key_gains_nothing),
+        TEST(test_many_admissions_stand_at_once),
         TEST(test_a_copied_nonce_gains_nothing),
         TEST(test_thousand_orders_are_one),
         TEST(test_thousand_orders_with_thefts_are_one),
