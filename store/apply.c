@@ -143,6 +143,7 @@ struct pending {
     struct log_id log;
     uint64_t applied, head;
     uint32_t author; /* TREE_NONE: does not stand */
+    bool waits;      /* for the epoch that it continues */
 };
 struct pending_list {
     struct pending *items;
@@ -205,10 +206,37 @@ static enum status entry_at(struct store *store, int64_t log, uint64_t seq, int6
     return status == STATUS_OK && !found ? STATUS_STORE_DAMAGED : status;
 }
 
+/* Is the epoch's first header here, and the entry that it continues not, or not begun to be applied? Seniority and what has been seen rest on the whole chain
+ * of epochs: what is judged before the chain is here would be judged otherwise on another node. A ring of epochs, which only a liar makes, waits for ever. */
+static enum status chain_waits(struct store *store, struct pending *log, struct header *header) {
+    struct query query = db_query(store->db, "SELECT header FROM entry WHERE log = ? AND seq = 1");
+    query_bind_int(&query, log->id);
+    bool sound = query_next(&query) && header_decode(header, query_blob(&query, 0)) == STATUS_OK;
+    enum status status = query_end(&query);
+    log->waits = false;
+    if (status != STATUS_OK || !sound || !header->has_continues) {
+        return status != STATUS_OK || sound ? status : STATUS_STORE_DAMAGED;
+    }
+    query = db_query(store->db, "SELECT e.hash FROM log l JOIN entry e ON e.log = l.id"
+                                " WHERE l.node = ? AND l.kind = ? AND l.epoch = ? AND e.seq = ? AND l.applied > 0");
+    const struct ref *ref = &header->continues;
+    query_bind_blob(&query, bytes_of(ref->log.node.b, sizeof ref->log.node.b));
+    query_bind_int(&query, ref->log.kind);
+    query_bind_blob(&query, bytes_of(ref->log.epoch.b, sizeof ref->log.epoch.b));
+    query_bind_int(&query, (int64_t)ref->seq);
+    log->waits = true;
+    if (query_next(&query)) {
+        struct hash hash;
+        query_fixed(&query, 0, hash.b, sizeof hash.b);
+        log->waits = memcmp(hash.b, ref->hash.b, sizeof ref->hash.b) != 0;
+    }
+    return query_end(&query);
+}
+
 static enum status apply_log(struct store *store, struct pending *log, struct header *header) {
     uint64_t before = log->applied;
-    enum status status = STATUS_OK;
-    while (status == STATUS_OK && log->applied < log->head) {
+    enum status status = before == 0 ? chain_waits(store, log, header) : STATUS_OK;
+    while (status == STATUS_OK && log->applied < log->head && !log->waits) {
         int64_t id, body_state;
         struct stored_entry entry;
         status = entry_at(store, log->id, log->applied + 1, &id, &body_state);
@@ -238,8 +266,18 @@ static enum status apply_logs(struct store *store, struct header *header) {
     if (status == STATUS_OK && list.count > 1) {
         qsort_r(list.items, list.count, sizeof *list.items, pending_order, store->tree);
     }
-    for (size_t i = 0; i < list.count && status == STATUS_OK; i++) {
-        status = apply_log(store, &list.items[i], header);
+    /* Again as long as an epoch has begun that others wait for. */
+    for (bool begun = true; begun && status == STATUS_OK;) {
+        bool waiting = false;
+        begun = false;
+        for (size_t i = 0; i < list.count && status == STATUS_OK; i++) {
+            struct pending *log = &list.items[i];
+            uint64_t before = log->applied;
+            status = before < log->head ? apply_log(store, log, header) : STATUS_OK;
+            begun |= before == 0 && log->applied > 0;
+            waiting |= log->waits;
+        }
+        begun = begun && waiting;
     }
     free(list.items);
     return status;
@@ -400,4 +438,21 @@ enum status apply_pending(struct store *store) {
     }
     free(header);
     return status == STATUS_OK ? finish(store) : status;
+}
+
+/* Applying may fail by our own fault or for want of something; what was received must stand all the same, or the sender would send it for ever. It is tried
+ * again with the next. */
+enum status apply_apart(struct store *store) {
+    enum status status = db_savepoint(store->db);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    store->apply_status = apply_pending(store);
+    if (store->apply_status == STATUS_OK) {
+        return db_release(store->db);
+    }
+    db_back(store->db);
+    form_view_close(store);
+    status = store_load_tree(store);
+    return status == STATUS_OK ? receipt_refresh(store) : status;
 }

@@ -61,7 +61,7 @@ static enum status decode(union decoded *out, const struct change *change) {
     case CHANGE_FORM:
         status = form_decode(&form, change->payload);
         form_fini(&form);
-        return status;
+        return status == STATUS_CRITICAL_EXTENSION ? STATUS_OK : status; /* well formed: only this change is set aside */
     default:
         return STATUS_OK;
     }
@@ -149,8 +149,8 @@ static enum status judge_form(struct store *store, const struct stored_entry *en
         status = apply_take_back(store, entry->id, change->place);
         return status == STATUS_OK ? form_apply(store, entry, header, change) : status;
     }
-    return status == STATUS_OUTSIDE_AUTHORITY || status == STATUS_AUTHOR_UNKNOWN ? apply_set_aside(store, entry->id, change->place, status, (struct bytes){0})
-                                                                                 : status;
+    bool waits = status == STATUS_OUTSIDE_AUTHORITY || status == STATUS_AUTHOR_UNKNOWN || status == STATUS_CRITICAL_EXTENSION;
+    return waits ? apply_set_aside(store, entry->id, change->place, status, (struct bytes){0}) : status;
 }
 
 /* The verdicts on what was given, and the forms. only: UINT32_MAX for all places. */

@@ -62,7 +62,9 @@ static enum status walk(struct store *store, const struct stored_entry *entry, c
             continue;
         }
         status = title_of(&change, room, &title);
-        if (status == STATUS_OK && !check && title.len > 0) {
+        if (status == STATUS_CRITICAL_EXTENSION) {
+            status = check ? STATUS_OK : apply_set_aside(store, entry->id, change.place, status, (struct bytes){0});
+        } else if (status == STATUS_OK && !check && title.len > 0) {
             status = keep(store, entry, header, change.place, title);
         }
     }

@@ -96,6 +96,15 @@ static enum status number_fields(struct form_family *family, struct form_version
     return STATUS_OK;
 }
 
+/* Who follows whom, between a version and those before it in the table. */
+static void follow(struct form_family *family, struct form_version_view *version) {
+    for (size_t i = 0; i < family->version_count; i++) {
+        struct form_version_view *other = family->versions[i];
+        other->followed |= version->form.has_previous && ID_EQUAL(&version->form.previous, &other->version);
+        version->followed |= other->form.has_previous && ID_EQUAL(&other->form.previous, &version->version);
+    }
+}
+
 static enum status version_add(struct forms *forms, struct form_version_view *version, const uint8_t form_id[16], struct bytes payload) {
     struct form_family *family = family_make(forms, form_id);
     struct form_version_view **grown = family != NULL ? realloc(family->versions, (family->version_count + 1) * sizeof(struct form_version_view *)) : NULL;
@@ -110,41 +119,26 @@ static enum status version_add(struct forms *forms, struct form_version_view *ve
         status = number_fields(family, version);
     if (status == STATUS_OK) {
         family->issuer = version->form.issuer;
+        follow(family, version);
         grown[family->version_count++] = version;
+        family->stale = true;
     }
     return status == STATUS_NO_MEMORY || status == STATUS_OK ? status : STATUS_STORE_DAMAGED;
 }
 
-static bool is_followed(const struct form_family *family, const struct form_version_view *version) {
-    for (size_t i = 0; i < family->version_count; i++) {
-        if (family->versions[i]->form.has_previous && ID_EQUAL(&family->versions[i]->form.previous, &version->version))
-            return true;
-    }
-    return false;
-}
-
-/* The node that wrote a version; TREE_NONE where it stands no longer. Not by log_read: whoever looks a form up may hold what that lent. */
-static uint32_t author_of(struct store *store, const struct form_version_view *version) {
-    struct node_id node = {0};
-    struct query query = db_query(store->db, "SELECT l.node FROM entry e JOIN log l ON l.id = e.log WHERE e.id = ?");
-    query_bind_int(&query, version->entry);
-    if (query_next(&query))
-        query_fixed(&query, 0, node.b, sizeof node.b);
-    return query_end(&query) == STATUS_OK ? tree_node(store->tree, &node) : TREE_NONE;
-}
-
-/* Negative: a goes before b. */
-static int rivals(struct store *store, const struct form_version_view *a, const struct form_version_view *b) {
-    uint32_t x = author_of(store, a), y = author_of(store, b);
+/* Negative: a goes before b. An author that stands no longer comes last. */
+static int rivals(const struct store *store, const struct form_version_view *a, const struct form_version_view *b) {
+    uint32_t x = tree_node(store->tree, &a->author), y = tree_node(store->tree, &b->author);
     int order = x == y || x == TREE_NONE || y == TREE_NONE ? (x == TREE_NONE) - (y == TREE_NONE) : tree_seniority(store->tree, x, y);
     return order != 0 ? order : ID_COMPARE(&a->version, &b->version);
 }
 
-static void choose_newest(struct store *store, struct form_family *family) {
+static void choose_newest(const struct store *store, struct form_family *family) {
     family->newest = NULL;
+    family->stale = false;
     for (size_t i = 0; i < family->version_count; i++) {
         const struct form_version_view *version = family->versions[i];
-        if (!is_followed(family, version) && (family->newest == NULL || rivals(store, version, family->newest) < 0))
+        if (!version->followed && (family->newest == NULL || rivals(store, version, family->newest) < 0))
             family->newest = version;
     }
     assert(family->newest != NULL); /* a hash cannot follow itself */
@@ -156,8 +150,11 @@ static int by_name(const void *a, const void *b) {
     return order != 0 ? order : ID_COMPARE(&x->issuer, &y->issuer);
 }
 
+/* The rows behind those read before. */
 static enum status read_rows(struct store *store, struct forms *forms) {
-    struct query query = db_query(store->db, "SELECT id, version, form_id, entry, place, payload FROM form ORDER BY id");
+    struct query query = db_query(store->db, "SELECT f.id, f.version, f.form_id, f.entry, f.place, f.payload, l.node FROM form f"
+                                             " JOIN entry e ON e.id = f.entry JOIN log l ON l.id = e.log WHERE f.id > ? ORDER BY f.id");
+    query_bind_int(&query, forms->last_id);
     enum status status = STATUS_OK;
     while (status == STATUS_OK && query_next(&query)) {
         uint8_t form_id[16];
@@ -171,6 +168,7 @@ static enum status read_rows(struct store *store, struct forms *forms) {
         query_fixed(&query, 2, form_id, sizeof form_id);
         version->entry = query_int(&query, 3);
         version->place = (uint32_t)query_int(&query, 4);
+        query_fixed(&query, 6, version->author.b, sizeof version->author.b);
         forms->last_version = version->version;
         struct bytes payload = query_blob(&query, 5);
         struct hash hash;
@@ -183,39 +181,52 @@ static enum status read_rows(struct store *store, struct forms *forms) {
     return ended != STATUS_OK ? ended : status;
 }
 
-static enum status load(struct store *store) {
-    form_view_close(store);
-    struct forms *forms = calloc(1, sizeof *forms);
-    if (forms == NULL)
-        return STATUS_NO_MEMORY;
+/* Takes in what has been added to the table. A failure leaves nothing in memory. */
+static enum status extend(struct store *store) {
+    struct forms *forms = store->forms;
+    size_t families = forms->family_count;
     enum status status = read_rows(store, forms);
     if (status != STATUS_OK) {
-        forms_free(forms);
+        form_view_close(store);
         return status;
     }
-    for (size_t i = 0; i < forms->family_count; i++)
-        choose_newest(store, forms->families[i]);
-    if (forms->family_count > 0)
+    for (size_t i = 0; i < forms->family_count; i++) {
+        if (forms->families[i]->stale)
+            choose_newest(store, forms->families[i]);
+    }
+    if (forms->family_count > families)
         qsort(forms->families, forms->family_count, sizeof(struct form_family *), by_name);
-    store->forms = forms;
     return STATUS_OK;
 }
 
-/* What is kept in memory is that of the table, whatever was rolled back since. */
-static enum status refresh(struct store *store) {
-    struct query query = db_query(store->db, "SELECT id, version FROM form ORDER BY id DESC LIMIT 1");
+/* Does the row that was read last still stand as it was read? */
+static enum status last_stands(struct store *store, bool *stands) {
+    struct query query = db_query(store->db, "SELECT version FROM form WHERE id = ?");
     struct hash version = {0};
-    int64_t id = 0;
-    if (query_next(&query)) {
-        id = query_int(&query, 0);
-        query_fixed(&query, 1, version.b, sizeof version.b);
-    }
+    query_bind_int(&query, store->forms->last_id);
+    *stands = query_next(&query);
+    if (*stands)
+        query_fixed(&query, 0, version.b, sizeof version.b);
+    *stands = *stands && ID_EQUAL(&version, &store->forms->last_version);
+    return query_end(&query);
+}
+
+/* What is kept in memory is that of the table, whatever was rolled back since. A version that has come costs itself, not the reading of all the others: else
+ * whoever writes thousands of small ones would stop this node for minutes. */
+static enum status refresh(struct store *store) {
+    struct query query = db_query(store->db, "SELECT coalesce(max(id), 0) FROM form");
+    int64_t id = query_next(&query) ? query_int(&query, 0) : 0;
+    bool stands = false;
     enum status status = query_end(&query);
-    if (status != STATUS_OK)
+    if (status == STATUS_OK && store->forms != NULL && store->forms->last_id > 0 && store->forms->last_id <= id)
+        status = last_stands(store, &stands);
+    if (status != STATUS_OK || (stands && store->forms->last_id == id))
         return status;
-    if (store->forms != NULL && store->forms->last_id == id && ID_EQUAL(&store->forms->last_version, &version))
-        return STATUS_OK;
-    return load(store);
+    if (!stands) {
+        form_view_close(store);
+        store->forms = calloc(1, sizeof *store->forms);
+    }
+    return store->forms == NULL ? STATUS_NO_MEMORY : extend(store);
 }
 
 /* ---- looking up ---- */
@@ -241,6 +252,28 @@ enum status form_view_family(struct store *store, const uint8_t form_id[16], con
     enum status status = refresh(store);
     *out = status == STATUS_OK ? family_in(store->forms, form_id) : NULL;
     return status != STATUS_OK ? status : *out != NULL ? STATUS_OK : STATUS_NOT_FOUND;
+}
+
+enum status form_view_room(struct store *store, const uint8_t form_id[16], const struct hash *version, const struct form *form) {
+    const struct form_family *family;
+    const struct form_version_view *there;
+    enum status status = form_view_version(store, version, &family, &there);
+    if (status == STATUS_NOT_FOUND)
+        status = form_view_family(store, form_id, &family);
+    else
+        return status;
+    if (status != STATUS_OK)
+        return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+    size_t names = family->field_count;
+    if (names + form->field_count > REGISTER_FIELDS_MAX) {
+        for (size_t i = 0; i < form->field_count; i++) {
+            size_t number = 0;
+            while (number < family->field_count && !bytes_equal(family->fields[number], form->fields[i].name))
+                number++;
+            names += number == family->field_count;
+        }
+    }
+    return family->version_count >= FORM_VIEW_VERSIONS_MAX || names > REGISTER_FIELDS_MAX ? STATUS_TOO_LARGE : STATUS_OK;
 }
 
 enum status form_view_all(struct store *store, const struct form_family *const **out, size_t *count) {

@@ -12,6 +12,8 @@ struct form_version_view {
     int64_t entry;
     uint32_t place;
     uint16_t *numbers;
+    struct node_id author;
+    bool followed; /* another version names it as the one before */
 };
 /* All versions of one form id. fields: names by number, borrowed from the versions. newest: the version that nothing follows; of rivals the one of the senior
  * author, then the lower hash. */
@@ -22,11 +24,18 @@ struct form_family {
     struct form_version_view **versions;
     struct bytes *fields;
     const struct form_version_view *newest;
+    bool stale; /* newest is to be chosen anew */
 };
+
+/* Of one form a node keeps so many versions, and REGISTER_FIELDS_MAX field names over all of them. No office needs a part of it; whoever writes more finds the
+ * rest set aside (of rivals whichever came last), and nobody else is held up. */
+enum { FORM_VIEW_VERSIONS_MAX = 256 };
 
 /* Pointers live until a form version is written or a transaction is rolled back. Each: NOT_FOUND, STORE_DAMAGED, NO_MEMORY. */
 CHECKED enum status form_view_version(struct store *store, const struct hash *version, const struct form_family **family, const struct form_version_view **out);
 CHECKED enum status form_view_family(struct store *store, const uint8_t form_id[16], const struct form_family **out);
+/* Is there room for the version within these bounds (or does it stand already)? TOO_LARGE. */
+CHECKED enum status form_view_room(struct store *store, const uint8_t form_id[16], const struct hash *version, const struct form *form);
 /* All families, by name, then issuer's id. */
 CHECKED enum status form_view_all(struct store *store, const struct form_family *const **out, size_t *count);
 /* NAME or NAME@CODE (the issuer's code today, or its id). entering: only forms in force for the unit (its own or of a unit above); else any held here where

@@ -1,12 +1,8 @@
-#include "store/internal.h"
+#include "store/request_unit.h"
 
-#include "store/key_file.h"
-#include "store/schema.h"
-
-#include <stdio.h>
 #include <stdlib.h>
 
-enum { LOCK_WAIT_MS = 5000, STATEMENT_BYTES_MAX = 4096, ADDRESSES_BYTES_MAX = TOKEN_ADDRESSES_MAX * (ADDRESS_BYTES_MAX + 1), PATH_BYTES = 1100 };
+enum { LOCK_WAIT_MS = 5000, STATEMENT_BYTES_MAX = 4096, ADDRESSES_BYTES_MAX = TOKEN_ADDRESSES_MAX * (ADDRESS_BYTES_MAX + 1) };
 
 /* Does a node live in this database? An init or join that was broken off before its one transaction leaves none. */
 static enum status is_taken(struct db *db, bool *taken) {
@@ -27,7 +23,7 @@ static enum status prepare(struct store **out, const char *dir, enum status refu
     if (status == STATUS_OK && taken)
         status = refusal;
     if (status != STATUS_OK) {
-        store_close(*out);
+        store_abandon(*out);
         *out = NULL;
     }
     return status;
@@ -47,6 +43,36 @@ static enum status identity_put(struct store *store, struct bytes statement, con
 
 /* ---- founding ---- */
 
+/* What will be said for ever, cleaned. */
+struct said {
+    struct buffer name, code, unit;
+};
+
+static enum status clean(const char *text, size_t min, size_t max, struct buffer *out) {
+    const struct text_bounds bounds = {"", min, max};
+    buffer_init(out, 4 * max);
+    return request_clean_text(text == NULL ? (struct bytes){0} : bytes_of(text, strlen(text)), &bounds, false, out);
+}
+
+/* By the rules of unit.add. texts needs texts_fini also after an error. */
+static enum status texts_read(struct said *texts, const struct store_founding *founding) {
+    *texts = (struct said){0};
+    enum status status = founding->level > LEVEL_MAX ? STATUS_LEVEL_UNKNOWN : STATUS_OK;
+    if (status == STATUS_OK)
+        status = clean(founding->name, 1, ASSOCIATION_NAME_BYTES_MAX, &texts->name);
+    if (status == STATUS_OK)
+        status = clean(founding->unit_code, 0, UNIT_CODE_BYTES_MAX, &texts->code);
+    if (status == STATUS_OK)
+        status = request_unit_code_valid(buffer_bytes(&texts->code));
+    return status == STATUS_OK ? clean(founding->unit_name, 1, UNIT_NAME_BYTES_MAX, &texts->unit) : status;
+}
+
+static void texts_fini(struct said *texts) {
+    buffer_fini(&texts->name);
+    buffer_fini(&texts->code);
+    buffer_fini(&texts->unit);
+}
+
 /* One unit-set of the root; nothing where there is nothing to say. */
 static enum status root_attribute(struct buffer *payload, struct change *change, const struct unit_set_change *set, size_t *count) {
     if (set->attribute == UNIT_LEVEL ? set->level == 0 : set->text.len == 0)
@@ -58,16 +84,15 @@ static enum status root_attribute(struct buffer *payload, struct change *change,
 }
 
 /* The first directive: what the root is called. */
-static enum status first_directive(struct store *store, const struct store_founding *founding) {
-    const char *code = founding->unit_code != NULL ? founding->unit_code : "", *name = founding->unit_name != NULL ? founding->unit_name : "";
-    const struct unit_set_change sets[3] = {{.unit = store->unit, .attribute = UNIT_CODE, .text = bytes_of(code, strlen(code))},
-                                            {.unit = store->unit, .attribute = UNIT_NAME, .text = bytes_of(name, strlen(name))},
-                                            {.unit = store->unit, .attribute = UNIT_LEVEL, .level = (uint8_t)founding->level}};
+static enum status first_directive(struct store *store, const struct said *texts, unsigned level) {
+    const struct unit_set_change sets[3] = {{.unit = store->unit, .attribute = UNIT_CODE, .text = buffer_bytes(&texts->code)},
+                                            {.unit = store->unit, .attribute = UNIT_NAME, .text = buffer_bytes(&texts->unit)},
+                                            {.unit = store->unit, .attribute = UNIT_LEVEL, .level = (uint8_t)level}};
     struct buffer payloads[3], body;
     struct change changes[3];
     uint8_t nonce[16];
     size_t count = 0;
-    enum status status = founding->level > LEVEL_MAX ? STATUS_LEVEL_UNKNOWN : STATUS_OK;
+    enum status status = STATUS_OK;
     buffer_init(&body, BODY_BYTES_MAX);
     for (size_t i = 0; i < 3; i++) {
         buffer_init(&payloads[i], BODY_BYTES_MAX);
@@ -75,9 +100,9 @@ static enum status first_directive(struct store *store, const struct store_found
             status = root_attribute(&payloads[i], &changes[count], &sets[i], &count);
     }
     os_random(nonce, sizeof nonce);
-    if (status == STATUS_OK && count > 0)
+    if (status == STATUS_OK)
         status = body_encode(&body, nonce, changes, count);
-    if (status == STATUS_OK && count > 0) {
+    if (status == STATUS_OK) {
         struct stored stored;
         const struct draft draft = {.kind = LOG_DIRECTIVE, .cls = CLASS_CONTROL, .body = buffer_bytes(&body)};
         status = log_append(store, &draft, &stored);
@@ -88,9 +113,9 @@ static enum status first_directive(struct store *store, const struct store_found
     return status;
 }
 
-static enum status founding_write(struct store *store, const struct store_founding *founding, struct buffer *statement) {
+static enum status founding_write(struct store *store, const struct store_founding *founding, const struct said *texts, struct buffer *statement) {
     struct founding *made = &store->founding;
-    *made = (struct founding){.name = bytes_of(founding->name, strlen(founding->name)),
+    *made = (struct founding){.name = buffer_bytes(&texts->name),
                               .practice = founding->practice,
                               .recovery_threshold = founding->recovery_threshold,
                               .recovery_count = founding->recovery_count};
@@ -108,26 +133,37 @@ static enum status founding_write(struct store *store, const struct store_foundi
     status = identity_put(store, buffer_bytes(statement), signature);
     if (status == STATUS_OK && founding->recovery_path != NULL)
         status = store_meta_put(store->db, "recovery_path", bytes_of(founding->recovery_path, strlen(founding->recovery_path)));
-    return status == STATUS_OK ? first_directive(store, founding) : status;
+    return status == STATUS_OK ? first_directive(store, texts, founding->level) : status;
 }
 
-enum status store_found(const char *dir, const struct store_founding *founding) {
-    struct store *store;
-    enum status status = prepare(&store, dir, STATUS_STORE_EXISTS);
-    if (status != STATUS_OK)
-        return status;
+static enum status found(struct store *store, const struct store_founding *founding, const struct said *texts) {
     struct buffer statement;
     buffer_init(&statement, STATEMENT_BYTES_MAX);
-    status = db_begin(store->db);
+    enum status status = db_begin(store->db);
     if (status == STATUS_OK) {
-        status = founding_write(store, founding, &statement);
+        status = founding_write(store, founding, texts, &statement);
         if (status == STATUS_OK)
             status = db_commit(store->db);
         else
             db_rollback(store->db);
     }
-    store_close(store);
+    if (status == STATUS_OK)
+        store_close(store);
+    else
+        store_abandon(store);
     buffer_fini(&statement);
+    return status;
+}
+
+enum status store_found(const char *dir, const struct store_founding *founding) {
+    struct store *store;
+    struct said texts;
+    enum status status = texts_read(&texts, founding);
+    if (status == STATUS_OK)
+        status = prepare(&store, dir, STATUS_STORE_EXISTS);
+    if (status == STATUS_OK)
+        status = found(store, founding, &texts);
+    texts_fini(&texts);
     return status;
 }
 

@@ -9,9 +9,13 @@
 
 struct request_cache;
 
+/* What store_prepare has made of a new store, and how much of its directory's path was there before: for store_abandon. */
+struct store_made { size_t directory_there; bool lock, keys, database; };
+
 struct store {
     char dir[1024];
     struct os_lock lock;
+    struct store_made made;
     struct db *db;
     struct tree *tree;               /* structure, nodes, authority: in memory, derived */
     struct founding founding;
@@ -37,16 +41,20 @@ struct store {
 
 /* ---- transactions and odds and ends (store/store.c) ---- */
 
-/* The first steps of opening: the lock, the keys, the database with its tables; create makes the two files where they are missing (0600). STORE_MISSING. store_close undoes it. */
+/* The first steps of opening: the lock, the keys, the database with its tables; create makes the directory and the two files where they are missing (0700, 0600). STORE_MISSING,
+ * PERMISSION (also where the directory cannot be looked into). store_close undoes it; a failure leaves nothing behind that was not there (store/prepare.c). */
 CHECKED enum status store_prepare(struct store **out, const char *dir, bool create, int64_t wait_ms, long *holder);
+/* store_close for a store that could not be made: what store_prepare made goes too, directories as far as they are empty. */
+void store_abandon(struct store *store);
 /* Every change of the open store stands between these. A rollback also brings the tree back to what the database says, where control changes were in it. */
 CHECKED enum status store_begin(struct store *store);
 CHECKED enum status store_commit(struct store *store); /* on failure all is rolled back */
 void store_rollback(struct store *store);              /* harmless where none is open */
 /* Inside the open transaction: the version rises and is kept with it; what changes now is marked with store->version. log_append does this itself. */
 CHECKED enum status store_touch(struct store *store);
-/* DISK_FULL where so little is free that nothing new is taken: own writes stop first (local), then what other offices send. */
-CHECKED enum status store_disk_room(struct store *store, bool local);
+/* DISK_FULL where so little is free that nothing new of this is taken: own writes stop first, then what other offices send, then their control entries too. */
+enum store_taking { STORE_OWN = 0, STORE_RECEIVED = 1, STORE_CONTROL = 2 };
+CHECKED enum status store_disk_room(struct store *store, enum store_taking taking);
 /* A number that rises when entitlement may have changed, also where the tree was made anew. */
 uint64_t store_views_version(const struct store *store);
 /* Makes the tree anew from the fact view (tree_new, control_load). The old tree stands if it fails. */
@@ -88,6 +96,8 @@ CHECKED enum status receipt_refresh(struct store *store);
 
 /* Applies every entry appended and not applied yet, retries what may now stand (a form came, structure grew), refreshes receipts. */
 CHECKED enum status apply_pending(struct store *store);
+/* The same, but what fails is taken back and noted in store->apply_status, and the transaction goes on: what was written stands all the same. */
+CHECKED enum status apply_apart(struct store *store);
 /* Sets one change of an entry aside with a reason; detail (may be empty) is what it waits for (a form version's hash, a unit's id). */
 CHECKED enum status apply_set_aside(struct store *store, int64_t entry_id, uint32_t place, enum status reason, struct bytes detail);
 

@@ -349,7 +349,7 @@ enum status log_append(struct store *store, const struct draft *draft, struct st
     assert(db_in_transaction(store->db) && (draft->kind == LOG_REPORT || draft->kind == LOG_DIRECTIVE));
     if (draft->body.len > BODY_BYTES_MAX)
         return STATUS_TOO_LARGE;
-    enum status status = store_disk_room(store, true);
+    enum status status = store_disk_room(store, STORE_OWN);
     if (status != STATUS_OK)
         return status;
     struct log_id log;

@@ -18,11 +18,14 @@ CHECKED enum status os_file_create(const char *path, struct bytes content, bool 
 /* The same, replacing what is there. */
 CHECKED enum status os_file_replace(const char *path, struct bytes content, bool secret);
 bool os_file_exists(const char *path);
+CHECKED enum status os_file_look(const char *path);                                      /* is there such a file? OK, NOT_FOUND, PERMISSION (its directory may not be searched) */
 void os_file_remove(const char *path);
+void os_directory_remove(const char *path); /* only an empty one; harmless else */
 int64_t os_disk_free(const char *path);     /* bytes; -1 unknown */
 int64_t os_disk_size(const char *path);     /* bytes of the whole disk; -1 unknown */
 
-/* An exclusive lock on a file, held until os_unlock or the end of the process. wait_ms: how long to try. STORE_LOCKED: *holder (may be NULL) is the process that has it. */
+/* An exclusive lock on a file, held until os_unlock or the end of the process; who holds it may remove the file. wait_ms: how long to try. STORE_LOCKED: *holder (may be NULL) is
+ * the process that has it. */
 struct os_lock { int fd; };
 CHECKED enum status os_lock(struct os_lock *out, const char *path, int64_t wait_ms, long *holder);
 void os_unlock(struct os_lock *lock);

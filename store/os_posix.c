@@ -254,8 +254,17 @@ bool os_file_exists(const char *path) {
     return lstat(path, &about) == 0;
 }
 
+enum status os_file_look(const char *path) {
+    struct stat about;
+    return lstat(path, &about) == 0 ? STATUS_OK : status_of_errno(errno);
+}
+
 void os_file_remove(const char *path) {
     (void)unlink(path);
+}
+
+void os_directory_remove(const char *path) {
+    (void)rmdir(path);
 }
 
 int64_t os_disk_free(const char *path) {
@@ -287,14 +296,18 @@ static void lock_sign(int fd) {
     (void)told;
 }
 
-enum status os_lock(struct os_lock *out, const char *path, int64_t wait_ms, long *holder) {
-    out->fd = -1;
-    if (holder != NULL)
-        *holder = 0;
+/* Is the open file still the one of that name? Whoever held the lock may have removed it: then its lock keeps nobody out. */
+static bool lock_stands(int fd, const char *path) {
+    struct stat held, named;
+    return fstat(fd, &held) == 0 && lstat(path, &named) == 0 && held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+}
+
+/* One file: opened, and locked by `end`. */
+static enum status lock_file(int *out, const char *path, int64_t end, long *holder) {
+    *out = -1;
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return status_of_errno(errno);
-    int64_t end = os_monotonic_ms() + wait_ms;
     while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         if (errno == EINTR)
             continue;
@@ -309,9 +322,25 @@ enum status os_lock(struct os_lock *out, const char *path, int64_t wait_ms, long
         close(fd);
         return error == EWOULDBLOCK ? STATUS_STORE_LOCKED : status_of_errno(error);
     }
-    lock_sign(fd);
-    out->fd = fd;
+    *out = fd;
     return STATUS_OK;
+}
+
+enum status os_lock(struct os_lock *out, const char *path, int64_t wait_ms, long *holder) {
+    int64_t end = os_monotonic_ms() + wait_ms;
+    out->fd = -1;
+    if (holder != NULL)
+        *holder = 0;
+    for (;;) {
+        enum status status = lock_file(&out->fd, path, end, holder);
+        if (status != STATUS_OK)
+            return status;
+        if (lock_stands(out->fd, path)) {
+            lock_sign(out->fd);
+            return STATUS_OK;
+        }
+        os_unlock(out);
+    }
 }
 
 void os_unlock(struct os_lock *lock) {

@@ -11,8 +11,8 @@ struct work {
     struct header *header;
     struct log_id log; /* whose row stands in `row`: entries come log by log */
     struct log_row row;
-    bool row_known, room_known;
-    int64_t *touched; /* rows of logs that changed */
+    bool row_known, room_known[2]; /* room: for control entries or not */
+    int64_t *touched;              /* rows of logs that changed */
     size_t touched_count;
 };
 
@@ -21,12 +21,20 @@ static void touch_log(struct work *work, int64_t id) {
         work->touched[work->touched_count++] = id; /* one at most an item: the array has room for all */
 }
 
-/* Control entries are taken whatever the disk says, as long as it takes them: a revocation must come through. */
-static enum status room(struct work *work, uint8_t cls) {
-    if (cls == CLASS_CONTROL || work->room_known)
+/* Control entries are taken when others no longer are, a revocation must come through: of the line above whatever the disk says, as long as it takes them; of
+ * other nodes, one of which may be a thief, while there is room for what comes from above. */
+static enum status room(struct work *work, const struct log_id *log, uint8_t cls) {
+    const struct tree *tree = work->store->tree;
+    bool control = cls == CLASS_CONTROL;
+    if (work->room_known[control])
         return STATUS_OK;
-    work->room_known = true;
-    return store_disk_room(work->store, false);
+    uint32_t author = tree_node(tree, &log->node), own = tree_unit(tree, &work->store->unit);
+    bool below = author != TREE_NONE && own != TREE_NONE && tree_over(tree, own, tree_node_at(tree, author)->unit);
+    if (control && !below)
+        return STATUS_OK;
+    enum status status = store_disk_room(work->store, control ? STORE_CONTROL : STORE_RECEIVED);
+    work->room_known[control] = status == STATUS_OK;
+    return status;
 }
 
 static enum status row_of(struct work *work, const struct log_id *log, bool make) {
@@ -72,7 +80,7 @@ static enum status body_put(struct work *work, const struct persist *item) {
 static enum status part_put(struct work *work, const struct persist *item) {
     struct store *store = work->store;
     int64_t id;
-    enum status status = room(work, CLASS_DOCUMENT);
+    enum status status = room(work, &item->log, CLASS_DOCUMENT);
     if (status == STATUS_OK)
         status = log_find(store, &item->log, item->seq, &id);
     if (status != STATUS_OK)
@@ -149,7 +157,7 @@ static enum status entry_put(struct work *work, const struct persist *item) {
     struct store *store = work->store;
     enum status status = header_decode(work->header, item->entry.header);
     if (status == STATUS_OK)
-        status = room(work, work->header->cls);
+        status = room(work, &item->log, work->header->cls);
     if (status == STATUS_OK)
         status = row_of(work, &item->log, true);
     if (status != STATUS_OK)
@@ -210,21 +218,6 @@ static enum status put_all(struct work *work, const struct persist *items, size_
     for (size_t i = 0; status == STATUS_OK && i < work->touched_count; i++)
         status = log_changed(work->store, work->touched[i]);
     return status;
-}
-
-/* Applying may fail by our own fault or for want of something; what was received must stand all the same, or the sender would send it for ever. It is tried
- * again with the next. */
-static enum status apply_apart(struct store *store) {
-    enum status status = db_savepoint(store->db);
-    if (status != STATUS_OK)
-        return status;
-    store->apply_status = apply_pending(store);
-    if (store->apply_status == STATUS_OK)
-        return db_release(store->db);
-    db_back(store->db);
-    form_view_close(store);
-    status = store_load_tree(store);
-    return status == STATUS_OK ? receipt_refresh(store) : status;
 }
 
 enum status store_persist(struct store *store, const struct persist *items, size_t count) {

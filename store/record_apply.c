@@ -10,7 +10,10 @@
 
 #include <stdlib.h>
 
-enum { STATE_BYTES_MAX = 16 * 1024 * 1024 };
+enum {
+    STATE_BYTES_MAX = 4 * 1024 * 1024, /* three times what one put after the other can fill */
+    WRITERS_MAX = 4096                 /* of one record: a figure put right every day for eleven years. Each more costs those before it once again */
+};
 
 /* One put being applied. */
 struct application {
@@ -102,6 +105,24 @@ static enum status has_followed(struct application *application, int64_t earlier
     return status;
 }
 
+/* Has this put seen all writers? Those before it in its own log it has, which takes one statement for all of them. */
+static enum status has_followed_all(struct application *application, const int64_t *writers, size_t count) {
+    if (count == 1)
+        return has_followed(application, writers[0]);
+    struct query query = db_query(application->store->db, "SELECT w.entry FROM record_write w JOIN entry e ON e.id = w.entry JOIN entry own ON own.id = ?"
+                                                          " WHERE w.form = ? AND w.period = ? AND w.unit = ? AND w.row = ? AND w.entry <> own.id"
+                                                          " AND NOT (e.log = own.log AND e.seq < own.seq)");
+    query_bind_int(&query, application->entry);
+    bind_place(&query, &application->place);
+    enum status status = STATUS_OK;
+    application->follows = true;
+    application->asked = 0;
+    while (status == STATUS_OK && application->follows && query_next(&query))
+        status = has_followed(application, query_int(&query, 0));
+    enum status ended = query_end(&query);
+    return status != STATUS_OK ? status : ended;
+}
+
 /* What the put does to a record that stands already. */
 static enum status change_row(struct application *application, const int64_t *writers, size_t count, const struct register_write *write) {
     struct store *store = application->store;
@@ -112,8 +133,10 @@ static enum status change_row(struct application *application, const int64_t *wr
         again = again || writers[i] == application->entry;
     if (again && application->alone)
         return STATUS_OK; /* applied before */
-    for (size_t i = 0; i < count && follows && status == STATUS_OK; i++) {
-        status = has_followed(application, writers[i]);
+    if (!again && count >= WRITERS_MAX)
+        return STATUS_TOO_LARGE;
+    if (follows) {
+        status = has_followed_all(application, writers, count);
         follows = application->follows;
     }
     if (status != STATUS_OK)
@@ -272,6 +295,18 @@ static enum status prove_all(struct bytes bytes, bool *sound) {
     return STATUS_OK;
 }
 
+/* One of its records has no room for it: the entry is taken out and set aside as a whole, so that nobody else is held up. Which one that is of many that have
+ * not seen one another, the order decides in which they came. */
+static enum status stand_back(struct store *store, int64_t entry) {
+    enum status status = record_apply_withdraw(store, entry);
+    if (status == STATUS_OK) {
+        struct query query = db_query(store->db, "DELETE FROM set_aside WHERE entry = ?");
+        query_bind_int(&query, entry);
+        status = query_run(&query);
+    }
+    return status == STATUS_OK ? apply_set_aside(store, entry, 0, STATUS_TOO_LARGE, (struct bytes){0}) : status;
+}
+
 enum status record_apply(struct store *store, const struct stored_entry *entry, const struct header *header) {
     bool sound;
     enum status status = prove_all(entry->entry.body, &sound);
@@ -284,7 +319,7 @@ enum status record_apply(struct store *store, const struct stored_entry *entry, 
     status = body_open(&body, entry->entry.body, CLASS_RECORD);
     while (status == STATUS_OK && body_next(&body, &change))
         status = apply_change(store, entry, header, &change, body.count == 1);
-    return status;
+    return status == STATUS_TOO_LARGE ? stand_back(store, entry->id) : status;
 }
 
 /* ---- taking back ---- */

@@ -438,16 +438,18 @@ static bool overwritten(struct relation *relation, const struct register_head *g
     return false;
 }
 
-/* Keeps of a group its heads; a ring in which each has overwritten another keeps all. Returns how many are left. */
-static enum status keep_heads(struct relation *relation, struct register_head *group, size_t count, size_t *left) {
+/* Keeps of a group its heads; a ring in which each has overwritten another keeps all. Returns how many are left; TOO_LARGE: more than `most`. */
+static enum status keep_heads(struct relation *relation, struct register_head *group, size_t count, size_t most, size_t *left) {
     struct register_head *kept = malloc((count + 1) * sizeof *kept);
     *left = count;
     if (kept == NULL)
         return STATUS_NO_MEMORY;
     size_t heads = 0;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && relation->status == STATUS_OK; i++) {
         if (!overwritten(relation, group, count, i))
             kept[heads++] = group[i];
+        if (heads > most)
+            relation->status = STATUS_TOO_LARGE;
     }
     if (heads > 0 && relation->status == STATUS_OK) {
         memcpy(group, kept, heads * sizeof *kept);
@@ -475,7 +477,7 @@ enum status register_merge(const struct register_write *writes, size_t count, re
     enum status status = STATUS_OK;
     for (size_t i = 0, length, left; i < list.count && status == STATUS_OK; i += length) {
         length = group_length(&list, i);
-        status = keep_heads(&relation, list.items + i, length, &left);
+        status = keep_heads(&relation, list.items + i, length, REGISTER_HEADS_MAX, &left);
         memmove(heads.items + heads.count, list.items + i, left * sizeof *list.items);
         heads.count += left;
     }
@@ -541,7 +543,7 @@ enum status register_base(const struct register_write *writes, size_t count, uin
     }
     enum status status = relation.status;
     if (status == STATUS_OK && common > 0)
-        status = keep_heads(&relation, group, common, &left);
+        status = keep_heads(&relation, group, common, common, &left);
     if (status == STATUS_OK && common > 0 && !register_heads_differ(group, left))
         *out = group[0].cell;
     free(group);

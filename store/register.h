@@ -9,7 +9,10 @@
 
 #include "protocol/put.h"
 
-enum { REGISTER_FIELDS_MAX = 4096 }; /* names one form may have had over all its versions */
+enum {
+    REGISTER_FIELDS_MAX = 4096, /* names one form may have had over all its versions */
+    REGISTER_HEADS_MAX = 16     /* writes of one field that have not seen one another: more only somebody makes who means harm */
+};
 
 /* What one entry wrote into one record: cells (never untouched) of fields in strictly ascending order. A choice is given as its code (CELL_TEXT): places may
  * differ between versions. */
@@ -27,7 +30,7 @@ typedef enum status (*register_seen_fn)(void *ctx, int64_t a, int64_t b, bool *o
 CHECKED enum status register_first(const struct register_write *write, struct buffer *out); /* the only write: never contested */
 /* The write has seen every standing write of the record: its fields are replaced, the others stay. STORE_DAMAGED: state is none. */
 CHECKED enum status register_replace(struct bytes state, const struct register_write *write, struct buffer *out, bool *contested);
-/* From all standing writes, in any order. */
+/* From all standing writes, in any order. TOO_LARGE also where a field has more than REGISTER_HEADS_MAX heads. */
 CHECKED enum status register_merge(const struct register_write *writes, size_t count, register_seen_fn seen, void *ctx, struct buffer *out, bool *contested);
 
 /* ---- reading ---- */

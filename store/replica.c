@@ -16,9 +16,22 @@ static uint64_t replica_views_version(void *ctx) {
     return store_views_version(ctx);
 }
 
+/* A node begins a log at most as often as its PC is put back or comes up alone; with more, every list of logs would grow by somebody's will. */
+static bool epoch_has_room(struct store *store, const struct log_id *log) {
+    enum { LOGS_OF_A_NODE_MAX = 10000 };
+    struct log_row row;
+    enum status status = log_row(store, log, &row);
+    if (status != STATUS_NOT_FOUND)
+        return true; /* held already; or what is wrong with the disk shows when it is written */
+    struct query query = db_query(store->db, "SELECT count(*) FROM log WHERE node = ?");
+    query_bind_blob(&query, bytes_of(log->node.b, sizeof log->node.b));
+    int64_t count = query_next(&query) ? query_int(&query, 0) : 0;
+    return query_end(&query) != STATUS_OK || count < LOGS_OF_A_NODE_MAX;
+}
+
 static bool replica_may_hold_log(void *ctx, const struct unit_id *unit, const struct log_id *log) {
-    const struct store *store = ctx;
-    return tree_may_hold_log(store->tree, unit, log);
+    struct store *store = ctx;
+    return tree_may_hold_log(store->tree, unit, log) && epoch_has_room(store, log);
 }
 
 static bool replica_may_hold_body(void *ctx, const struct unit_id *unit, const struct header *header) {

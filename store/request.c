@@ -89,6 +89,12 @@ static enum status answer_keep(struct store *store, const char *id, const json_t
 
 /* ---- running ---- */
 
+/* What the request wrote is applied, or refused with it. But where what came from others could not be applied before (a fault of our own, shown by status), a
+ * figure entered here is not refused for that: it is kept as theirs is, and applied when that can be. */
+static enum status apply_written(struct store *store) {
+    return store->apply_status == STATUS_OK ? apply_pending(store) : apply_apart(store);
+}
+
 static enum status run_changing(struct request *request, const struct request_verb *verb, const char *id, json_t **response) {
     struct store *store = request->store;
     enum status status = store_begin(store);
@@ -101,7 +107,7 @@ static enum status run_changing(struct request *request, const struct request_ve
     if (status == STATUS_OK && *response == NULL) {
         status = verb->fn(request);
         if (status == STATUS_OK) {
-            status = apply_pending(store);
+            status = apply_written(store);
         }
         if (status == STATUS_OK) {
             *response = json_pack("{s:i, s:o}", "status", 0, "result", request->result != NULL ? request->result : json_object());

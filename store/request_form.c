@@ -76,6 +76,8 @@ static enum status read_wanted(struct request *request, struct wanted *wanted) {
     }
     if (status == STATUS_OK)
         status = compare(request, wanted);
+    if (status == STATUS_OK && wanted->changed)
+        status = form_view_room(store, wanted->form_id, &wanted->version, &wanted->json.form);
     if (status == STATUS_FORM_INVALID || status == STATUS_FORM_CHANGED || status == STATUS_TOO_LARGE)
         return request_refuse(request, status, "form", name_of(&wanted->json.form, name), NULL);
     return status;

@@ -2,6 +2,7 @@
  * the sheet's size. */
 #include "store/entry.h"
 #include "store/entry_cells.h"
+#include "store/form_words.h"
 #include "store/request_period.h"
 #include "store/schema.h"
 
@@ -274,15 +275,10 @@ static enum status read_place(struct row *row, const json_t *json) {
     }
     status = entry_allowed(row->request->store, row->family, row->at.unit, &row->at.period, buffer_bytes(&row->key));
     bool of_row = status == STATUS_ROW_NEEDED || status == STATUS_ROW_UNWANTED || status == STATUS_TEXT_INVALID;
-    if (status != STATUS_OK)
-        mistake(row, status,
-                of_row                               ? "row"
-                : status == STATUS_PERIOD_WRONG_KIND ? "period"
-                                                     : "unit",
-                of_row                               ? key
-                : status == STATUS_PERIOD_WRONG_KIND ? period
-                                                     : unit,
-                "");
+    if (status == STATUS_PERIOD_WRONG_KIND)
+        mistake(row, status, "period", period, form_words_text(form_words_period, form->period));
+    else if (status != STATUS_OK)
+        mistake(row, status, of_row ? "row" : "unit", of_row ? key : unit, "");
     return STATUS_OK;
 }
 
@@ -328,6 +324,21 @@ static void sort_cells(struct row *row) {
     }
 }
 
+/* The record has cells already from an earlier line of the sheet: the problem says which. */
+static enum status mistake_twice(struct row *row) {
+    struct store *store = row->request->store;
+    struct query query = db_query(store->db, "SELECT line FROM temp.spool WHERE import = ? AND unit = ? AND period = ? AND row = ?");
+    query_bind_int(&query, row->import->number);
+    query_bind_blob(&query, bytes_of(tree_unit_id(store->tree, row->at.unit)->b, 16));
+    query_bind_int(&query, row->at.period.ordinal);
+    query_bind_text(&query, buffer_bytes(&row->key));
+    json_int_t first = query_next(&query) ? (json_int_t)query_int(&query, 0) : 0;
+    row->bad = true;
+    add_problem(row->import, STATUS_CELL_DUPLICATE,
+                json_pack("{s:I, s:s, s:s, s:s, s:I}", "line", (json_int_t)row->line, "column", "unit", "read", "", "expected", "", "first_line", first));
+    return query_end(&query);
+}
+
 static enum status spool(struct row *row) {
     struct store *store = row->request->store;
     buffer_clear(&row->packed);
@@ -343,9 +354,7 @@ static enum status spool(struct row *row) {
     query_bind_int(&query, row->line);
     query_bind_blob(&query, buffer_bytes(&row->packed));
     status = query_run(&query);
-    if (status == STATUS_OK && db_changes(store->db) == 0)
-        mistake(row, STATUS_CELL_DUPLICATE, "unit", "", "");
-    return status;
+    return status == STATUS_OK && db_changes(store->db) == 0 ? mistake_twice(row) : status;
 }
 
 static enum status read_row(struct row *row, const json_t *json) {

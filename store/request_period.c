@@ -1,5 +1,7 @@
 #include "store/request_period.h"
 
+#include "store/form_words.h"
+
 #include <stdio.h>
 
 enum { BEARERS_MAX = 8 };
@@ -76,7 +78,8 @@ enum status request_period_all(struct request *request, bool entering, struct re
     char text[PERIOD_TEXT_MAX];
     period_text(text, &out->period);
     if (form->period != out->period.kind)
-        return request_refuse(request, STATUS_PERIOD_WRONG_KIND, "period", text, "form", request_text(request, "form"), NULL);
+        return request_refuse(request, STATUS_PERIOD_WRONG_KIND, "period", text, "form", request_text(request, "form"), "expected",
+                              form_words_text(form_words_period, form->period), NULL);
     period_window(&out->period, form->window, &out->first, &out->last);
     return STATUS_OK;
 }

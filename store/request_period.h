@@ -12,7 +12,7 @@ CHECKED enum status request_period_read(struct request *request, const char *key
  * codes_as_of: the day by which codes are meant, INT32_MIN where nobody said so; then nothing is refused. Else as request_unit. */
 CHECKED enum status request_period_unit(struct request *request, const char *text, int32_t day, int32_t codes_as_of, uint32_t *unit);
 /* Form, period and unit of a request, by its arguments form, period, unit, codes_as_of. entering: as form_view_find. The period is of the form's kind
- * (PERIOD_WRONG_KIND). */
+ * (PERIOD_WRONG_KIND, refused with the kind that is expected). */
 struct request_period {
     const struct form_family *family;
     struct period period;

@@ -97,9 +97,10 @@ static enum status write_record(struct request *request, const struct request_pe
         return status;
     char period[PERIOD_TEXT_MAX];
     period_text(period, &at->period);
-    request->result = json_pack("{s:o, s:o, s:s, s:o, s:I}", "entry", counts.has_last ? request_ref_json(&counts.last) : json_null(), "unit",
-                                request_unit_json(request->store, at->unit, at->last), "period", period, "form", request_string(at->family->newest->form.name),
-                                "changed", (json_int_t)counts.changed);
+    request->result =
+        json_pack("{s:o, s:o, s:s, s:o, s:I, s:b}", "entry", counts.has_last ? request_ref_json(&counts.last) : json_null(), "unit",
+                  request_unit_json(request->store, at->unit, at->last), "period", period, "form", request_string(at->family->newest->form.name), "changed",
+                  (json_int_t)counts.changed, "expected", form_view_expects(request->store, &at->family->newest->form, at->unit, at->last));
     return request->result != NULL ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
@@ -139,7 +140,8 @@ static enum status handle_put(struct request *request) {
 
 /* ---- show ---- */
 
-enum { SHOW_ROWS_MAX = 1000 }; /* with a kilobyte of history each they stay well within a frame */
+/* Rows of a portion: so many, and none more once the cells shown take this much memory (by a generous count), so that it stays within a frame. */
+enum { SHOW_ROWS_MAX = 1000, SHOW_BYTES_MAX = 4 * 1024 * 1024, VERSION_BYTES = 512, CELL_BYTES = 128 };
 
 /* One record being shown. */
 struct showing {
@@ -149,6 +151,8 @@ struct showing {
     struct record_place place;
     struct record_writes writes;
     struct header *header;
+    bool history;
+    size_t bytes; /* of what was shown, about */
 };
 
 static const char *const state_words[] = {[CELL_UNTOUCHED] = "missing", [CELL_MISSING] = "missing", [CELL_NOT_APPLICABLE] = "na", [CELL_VALUE] = "value"};
@@ -239,27 +243,37 @@ static enum status add_entry(struct showing *showing, int64_t id, bool full, jso
     return status;
 }
 
+static void add_cell_note(json_t *object, const struct cell *cell) {
+    if (cell->raw.len > 0)
+        json_object_set_new(object, "raw", request_string(cell->raw));
+    if (cell->source.len > 0)
+        json_object_set_new(object, "source", request_string(cell->source));
+}
+
 /* The note of a head's cell, from the put that wrote it. */
 static void add_note(const struct showing *showing, const struct register_head *head, json_t *object) {
     for (size_t i = 0; i < showing->writes.count; i++) {
         const struct register_write *write = &showing->writes.writes[i];
         for (size_t j = 0; j < write->count && write->entry == head->entry; j++) {
-            if (write->fields[j] != head->field)
-                continue;
-            if (write->cells[j].raw.len > 0)
-                json_object_set_new(object, "raw", request_string(write->cells[j].raw));
-            if (write->cells[j].source.len > 0)
-                json_object_set_new(object, "source", request_string(write->cells[j].source));
+            if (write->fields[j] == head->field)
+                add_cell_note(object, &write->cells[j]);
         }
     }
 }
 
+/* The field of a number in the newest version, NULL where that has none of the name; its name goes to `name`. */
+static const struct form_field *field_of(const struct showing *showing, uint16_t number, char name[FORM_NAME_BYTES_MAX + 1]) {
+    const struct form *form = &showing->family->newest->form;
+    struct bytes known = showing->family->fields[number];
+    int ordinal = form_view_field(form, known);
+    (void)snprintf(name, FORM_NAME_BYTES_MAX + 1, "%.*s", (int)known.len, (const char *)known.data);
+    return ordinal >= 0 ? &form->fields[ordinal] : NULL;
+}
+
 static enum status show_field(struct showing *showing, const struct register_head *heads, size_t count, json_t *fields) {
     const struct form *form = &showing->family->newest->form;
-    struct bytes name = showing->family->fields[heads[0].field];
-    int ordinal = form_view_field(form, name);
-    const struct form_field *field = ordinal >= 0 ? &form->fields[ordinal] : NULL;
     char text[FORM_NAME_BYTES_MAX + 1];
+    const struct form_field *field = field_of(showing, heads[0].field, text);
     struct cell cell;
     bool contested;
     enum status status = record_counted(showing->request->store, &showing->place, showing->at->unit, form->policy, heads, count, &cell, &contested);
@@ -275,9 +289,9 @@ static enum status show_field(struct showing *showing, const struct register_hea
         add_value(version, &heads[i].cell, field);
         status = add_entry(showing, heads[i].entry, false, version);
         json_array_append_new(versions, version);
+        showing->bytes += VERSION_BYTES + heads[i].cell.text.len;
     }
     json_object_set_new(object, "versions", versions);
-    (void)snprintf(text, sizeof text, "%.*s", (int)name.len, (const char *)name.data);
     json_object_set_new(fields, text, object);
     return status;
 }
@@ -303,12 +317,34 @@ static enum status show_fields(struct showing *showing, struct bytes state, json
     return status != STATUS_OK ? status : walk.status;
 }
 
+/* What an entry wrote into the record, whatever counts today. */
+static void add_written(struct showing *showing, int64_t entry, json_t *object) {
+    json_t *fields = json_object();
+    for (size_t i = 0; i < showing->writes.count; i++) {
+        const struct register_write *write = &showing->writes.writes[i];
+        for (size_t j = 0; j < write->count && write->entry == entry; j++) {
+            char name[FORM_NAME_BYTES_MAX + 1];
+            const struct form_field *field = field_of(showing, write->fields[j], name);
+            const struct cell *cell = &write->cells[j];
+            json_t *written = json_object();
+            add_value(written, cell, field);
+            add_cell_note(written, cell);
+            json_object_set_new(fields, name, written);
+            showing->bytes += CELL_BYTES + cell->text.len + cell->raw.len + cell->source.len;
+        }
+    }
+    json_object_set_new(object, "fields", fields);
+}
+
 /* All standing entries of the record, the oldest here first. */
 static enum status show_entries(struct showing *showing, const int64_t *entries, size_t count, json_t *list) {
     for (size_t i = 0; i < count; i++) {
         json_t *object = json_object();
         enum status status = add_entry(showing, entries[i], true, object);
+        if (showing->history)
+            add_written(showing, entries[i], object);
         json_array_append_new(list, object);
+        showing->bytes += VERSION_BYTES;
         if (status != STATUS_OK)
             return status;
     }
@@ -349,7 +385,7 @@ static void bind_text_or_null(struct query *query, const char *text) {
         query_bind_null(query);
 }
 
-/* The rows after `after` (NULL: from the first), or the one wanted; at most SHOW_ROWS_MAX, then *more. */
+/* The rows after `after` (NULL: from the first), or the one wanted; a portion of them, then *more. */
 static enum status show_rows(struct showing *showing, const char *wanted, const char *after, json_t *rows, bool *more) {
     struct store *store = showing->request->store;
     enum status status = STATUS_OK;
@@ -361,7 +397,7 @@ static enum status show_rows(struct showing *showing, const char *wanted, const 
     bind_text_or_null(&query, after);
     bind_text_or_null(&query, wanted);
     while (status == STATUS_OK && query_next(&query)) {
-        *more = json_array_size(rows) == SHOW_ROWS_MAX;
+        *more = json_array_size(rows) == SHOW_ROWS_MAX || showing->bytes > SHOW_BYTES_MAX;
         if (*more)
             break;
         showing->place.row = query_text(&query, 0);
@@ -379,8 +415,12 @@ static enum status handle_show(struct request *request) {
     enum status status = request_period_all(request, false, &at);
     if (status != STATUS_OK)
         return status;
-    struct showing showing = {
-        .request = request, .at = &at, .family = at.family, .place = {.period = at.period.ordinal}, .header = malloc(sizeof *showing.header)};
+    struct showing showing = {.request = request,
+                              .at = &at,
+                              .family = at.family,
+                              .place = {.period = at.period.ordinal},
+                              .history = request_flag(request, "history"),
+                              .header = malloc(sizeof *showing.header)};
     json_t *rows = json_array();
     status = showing.header == NULL ? STATUS_NO_MEMORY : STATUS_OK;
     if (status == STATUS_OK)

@@ -1,4 +1,5 @@
 /* The roll-up as people and scripts get it: the tool's contract, "Shapes of --json". The same bytes on every node that holds the same. */
+#include "store/form_words.h"
 #include "store/request_period.h"
 #include "store/rollup_query.h"
 
@@ -264,7 +265,8 @@ static enum status refuse_run(struct request *request, enum status status, const
     }
     if (status == STATUS_NO_MEMORY || status == STATUS_DISK_ERROR)
         return status;
-    return request_refuse(request, status, "form", name, "period", period, "unit", code, NULL);
+    const char *expected = status == STATUS_PERIOD_WRONG_KIND ? form_words_text(form_words_period, query->family->newest->form.period) : NULL;
+    return request_refuse(request, status, "form", name, "period", period, "unit", code, expected != NULL ? "expected" : NULL, expected, NULL);
 }
 
 static enum status handle_rollup(struct request *request) {

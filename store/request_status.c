@@ -162,6 +162,8 @@ enum status request_status(struct request *request) {
     if (status == STATUS_OK) {
         status = recovery(store, page);
     }
+    json_object_set_new(page, "listening", json_false()); /* a running daemon knows better, and says so (daemon/service.c) */
+    json_object_set_new(page, "children", json_integer((json_int_t)store_children(store)));
     json_object_set_new(page, "conflicts", json_integer((json_int_t)conflicts));
     json_object_set_new(page, "inbox", json_integer((json_int_t)letters));
     json_object_set_new(page, "applying",

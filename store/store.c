@@ -1,17 +1,12 @@
 #include "store/internal.h"
 
 #include "store/key_file.h"
-#include "store/schema.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 enum {
-    STATEMENT_BYTES_MAX = 4096, /* sixteen recovery keys, a name, a few extensions */
     META_BYTES_MAX = 8192,
-    PATH_BYTES = 1100,
-    ENTRY_BYTES_MAX = HEADER_BYTES_MAX + BODY_BYTES_MAX + SIGNATURE_BYTES_MAX + SALT_BYTES,
     MARK_CLEAN = 0, /* last byte of meta's version: how the last process ended */
     MARK_OPEN = 1
 };
@@ -135,89 +130,15 @@ enum status store_load_tree(struct store *store) {
     return STATUS_OK;
 }
 
-enum status store_disk_room(struct store *store, bool local) {
+enum status store_disk_room(struct store *store, enum store_taking taking) {
     int64_t left = os_disk_free(store->dir), size = os_disk_size(store->dir);
     if (left < 0 || size < 0)
         return STATUS_OK; /* unknown: SQLite itself says so when it is full */
     int64_t floor = size / 8 < DISK_FLOOR ? size / 8 : DISK_FLOOR;
-    return left < (local ? floor : floor / 2) ? STATUS_DISK_FULL : STATUS_OK;
+    return left < floor >> taking ? STATUS_DISK_FULL : STATUS_OK;
 }
 
 /* ---- opening ---- */
-
-static enum status path_in(char out[PATH_BYTES], const struct store *store, const char *name) {
-    int len = snprintf(out, PATH_BYTES, "%s/%s", store->dir, name);
-    return len > 0 && len < PATH_BYTES ? STATUS_OK : STATUS_TOO_LARGE;
-}
-
-static enum status keys_ready(struct store *store, bool create) {
-    char path[PATH_BYTES];
-    enum status status = path_in(path, store, "node.key");
-    if (status != STATUS_OK)
-        return status;
-    store->keys = key_file_room();
-    if (store->keys == NULL)
-        return STATUS_NO_MEMORY;
-    status = key_file_load(path, store->keys);
-    if (status != STATUS_NOT_FOUND)
-        return status;
-    return create ? key_file_make(path, store->keys) : STATUS_KEY_DAMAGED;
-}
-
-static enum status database_ready(struct store *store, bool create) {
-    char path[PATH_BYTES];
-    enum status status = path_in(path, store, "store.db");
-    if (status != STATUS_OK)
-        return status;
-    /* Made here and not by SQLite, so that no other user can read it whatever the umask. */
-    if (create)
-        status = os_file_create(path, (struct bytes){0}, true);
-    if (status != STATUS_OK && status != STATUS_STORE_EXISTS)
-        return status;
-    status = db_open(&store->db, path, create, NULL);
-    return status == STATUS_OK ? schema_ready(store->db) : status;
-}
-
-enum status store_prepare(struct store **out, const char *dir, bool create, int64_t wait_ms, long *holder) {
-    *out = NULL;
-    if (holder != NULL)
-        *holder = 0;
-    struct store *store = calloc(1, sizeof *store);
-    if (store == NULL)
-        return STATUS_NO_MEMORY;
-    store->lock.fd = -1;
-    buffer_init(&store->founding_bytes, STATEMENT_BYTES_MAX);
-    buffer_init(&store->read_bytes, ENTRY_BYTES_MAX);
-    buffer_init(&store->replica_entry, ENTRY_BYTES_MAX);
-    buffer_init(&store->replica_part, ENTRY_BYTES_MAX);
-    buffer_init(&store->replica_receipt, RECEIPT_BYTES_MAX);
-    store->scratch = malloc(sizeof *store->scratch);
-    store->seen_header = malloc(sizeof *store->seen_header);
-    enum status status = store->scratch == NULL || store->seen_header == NULL ? STATUS_NO_MEMORY : keys_init();
-    char path[PATH_BYTES];
-    if (status == STATUS_OK && snprintf(store->dir, sizeof store->dir, "%s", dir) >= (int)sizeof store->dir)
-        status = STATUS_TOO_LARGE;
-    if (status == STATUS_OK && create)
-        status = os_directory_make(dir);
-    if (status == STATUS_OK)
-        status = path_in(path, store, "store.db");
-    if (status == STATUS_OK && !create && !os_file_exists(path))
-        status = STATUS_STORE_MISSING;
-    if (status == STATUS_OK)
-        status = path_in(path, store, "lock");
-    if (status == STATUS_OK)
-        status = os_lock(&store->lock, path, wait_ms, holder);
-    if (status == STATUS_OK)
-        status = keys_ready(store, create);
-    if (status == STATUS_OK)
-        status = database_ready(store, create);
-    if (status != STATUS_OK) {
-        store_close(store);
-        return status;
-    }
-    *out = store;
-    return STATUS_OK;
-}
 
 /* Are these the keys of the node that the store belongs to? */
 static enum status keys_fit(struct store *store) {
@@ -379,6 +300,16 @@ uint64_t store_version(const struct store *store) {
 
 uint64_t store_views_version(const struct store *store) {
     return store->views_version + tree_version(store->tree);
+}
+
+size_t store_children(const struct store *store) {
+    size_t count = 0, handles = tree_node_count(store->tree);
+    uint32_t self = tree_node(store->tree, &store->self);
+    for (uint32_t i = 0; self != TREE_NONE && i < handles; i++) {
+        const struct tree_node *node = tree_node_at(store->tree, i);
+        count += node->unit != TREE_NONE && node->inviter == self;
+    }
+    return count;
 }
 
 void store_set_links(struct store *store, json_t *uplinks) {

@@ -19,11 +19,12 @@ struct store_founding {
     uint8_t recovery_keys[RECOVERY_KEYS_MAX][32];
     const char *recovery_path; /* where the recovery keys were written, or NULL: status reminds while they lie there */
 };
-/* Makes dir (0700), keys, founding statement and the first directives, durably. STORE_EXISTS if a node lives there. */
+/* Makes dir (0700), keys, founding statement and the first directives, durably. STORE_EXISTS if a node lives there. Texts are held to the rules of unit.add (docs/control.md): VALUE_INVALID,
+ * TEXT_INVALID, LEVEL_UNKNOWN; only the code may be empty. A failure leaves nothing behind that was not there before. */
 CHECKED enum status store_found(const char *dir, const struct store_founding *founding);
 
 /* Joining: keys first (kept, so that a repeated try is the same key), then the answer. */
-CHECKED enum status store_join_keys(const char *dir, struct node_keys *out);               /* makes or loads node.key; ALREADY_JOINED if a store is there */
+CHECKED enum status store_join_keys(const char *dir, struct node_keys *out);               /* makes or loads node.key; ALREADY_JOINED if a store is there; a failure leaves nothing new behind */
 /* Makes the store from the parent's answer; remembers the uplink (addresses of the token, parent's transport key). */
 CHECKED enum status store_join(const char *dir, const struct node_keys *keys, const struct token *token, const struct joined *joined);
 
@@ -44,8 +45,9 @@ uint64_t store_version(const struct store *store);
 /* Makes a session's items durable and applies what can be applied, one transaction. On any error nothing of it stands (DISK_FULL, DISK_ERROR, STORE_DAMAGED, NO_MEMORY). */
 CHECKED enum status store_persist(struct store *store, const struct persist *items, size_t count);
 
-/* Is this transport key one of an admitted, standing node? Its node and unit. NOT_FOUND. The ZAP handler and every message ask this. */
-CHECKED enum status store_peer(struct store *store, const uint8_t transport_key[32], struct node_id *node, struct unit_id *unit);
+/* Is this transport key one of an admitted, standing node? Its node and unit. NOT_FOUND. Every message asks this. Somebody may admit a node
+ * with another's key, whom that must not shut out: of several nodes it is the one that the peer says it is (claimed; NULL: it says nothing), else the most senior. */
+CHECKED enum status store_peer(struct store *store, const uint8_t transport_key[32], const struct node_id *claimed, struct node_id *node, struct unit_id *unit);
 /* An enrolment: checks the join against open tokens, writes the admission (or finds the one written before), appends the `joined` message to out.
  * TOKEN_UNKNOWN, TOKEN_USED, MALFORMED, ASSOCIATION_OTHER, DISK_*. link_key: the transport key the link was authenticated with. */
 CHECKED enum status store_enrol(struct store *store, struct bytes join_message, const uint8_t link_key[32], struct buffer *out);
@@ -56,6 +58,7 @@ enum status store_idle(struct store *store);
 /* The uplink, where there is one: NO_UPLINK. addresses NUL-terminated, owned by the store until config changes. */
 struct store_uplink { size_t address_count; const char *addresses[TOKEN_ADDRESSES_MAX]; uint8_t transport_key[32]; struct node_id node; struct unit_id unit; };
 CHECKED enum status store_uplink(struct store *store, struct store_uplink *out);
+size_t store_children(const struct store *store); /* standing nodes that this one has admitted: those dial it */
 const char *store_config(struct store *store, const char *key); /* NULL: not set. Owned by the store */
 
 /* How far own entries have got, by signed receipts of the level above and of the root. */

@@ -82,8 +82,15 @@ enum status store_uplink(struct store *store, struct store_uplink *out) {
     return out->address_count > 0 ? STATUS_OK : STATUS_NO_UPLINK;
 }
 
-enum status store_peer(struct store *store, const uint8_t transport_key[32], struct node_id *node, struct unit_id *unit) {
-    uint32_t at = tree_node_by_transport(store->tree, transport_key);
+/* The node of that id, if the key is its own; else the most senior of those whose key it is. */
+static uint32_t node_of_key(const struct tree *tree, const uint8_t key[32], const struct node_id *claimed) {
+    uint32_t at = claimed != NULL ? tree_node(tree, claimed) : TREE_NONE;
+    bool own = at != TREE_NONE && memcmp(tree_node_at(tree, at)->transport_key, key, 32) == 0;
+    return own ? at : tree_node_by_transport(tree, key);
+}
+
+enum status store_peer(struct store *store, const uint8_t transport_key[32], const struct node_id *claimed, struct node_id *node, struct unit_id *unit) {
+    uint32_t at = node_of_key(store->tree, transport_key, claimed);
     if (at != TREE_NONE) {
         const struct tree_node *found = tree_node_at(store->tree, at);
         *node = found->id;

@@ -175,6 +175,40 @@ static void test_a_critical_extension_is_set_aside(void **state) {
     buffer_fini(&payload);
 }
 
+/* A form or a document may say by a critical extension that this version cannot understand it: that change waits, the others of its body stand. */
+static void test_a_change_with_a_critical_extension_is_set_aside_alone(void **state) {
+    struct offices *offices = *state;
+    offices_introduce(offices);
+    struct buffer plain = offices_buffer(), critical = offices_buffer(), body = offices_buffer();
+    static const uint8_t extension[] = {0x91, 0x93, 0x07, 0xc3, 0xc4, 0x00};
+    const struct document document = {.title = bytes_of("read me", 7)};
+    struct document strange = document;
+    strange.extensions = bytes_of(extension, sizeof extension);
+    assert_int_equal(document_encode(&document, &plain), STATUS_OK);
+    (void)!document_encode(&strange, &critical); /* says CRITICAL_EXTENSION where the writer asks its own reader */
+    if (critical.len == 0) {
+        /* [.., extensions] is the last member: the plain payload with its empty array replaced */
+        assert_int_equal(buffer_append(&critical, plain.data, plain.len - 1), STATUS_OK);
+        assert_int_equal(buffer_append(&critical, extension, sizeof extension), STATUS_OK);
+    }
+    const struct change changes[] = {{.kind = CHANGE_DOCUMENT, .place = 0, .payload = buffer_bytes(&critical)},
+                                     {.kind = CHANGE_DOCUMENT, .place = 1, .payload = buffer_bytes(&plain)}};
+    assert_int_equal(body_encode(&body, NULL, changes, 2), STATUS_OK);
+    const struct term to = {.unit = offices->root->unit};
+    const struct draft draft = {.kind = LOG_REPORT, .cls = CLASS_DOCUMENT, .audience = &to, .audience_count = 1, .body = buffer_bytes(&body)};
+    struct stored stored;
+    assert_int_equal(store_begin(offices->child), STATUS_OK);
+    assert_int_equal(log_append(offices->child, &draft, &stored), STATUS_OK);
+    assert_int_equal(apply_pending(offices->child), STATUS_OK);
+    assert_int_equal(store_commit(offices->child), STATUS_OK);
+    assert_int_equal(scratch_count(offices->child, "SELECT reason FROM set_aside WHERE place = 0"), STATUS_CRITICAL_EXTENSION);
+    assert_int_equal(scratch_count(offices->child, "SELECT count(*) FROM set_aside"), 1);
+    assert_int_equal(scratch_count(offices->child, "SELECT count(*) FROM document WHERE place = 1"), 1);
+    buffer_fini(&plain);
+    buffer_fini(&critical);
+    buffer_fini(&body);
+}
+
 /* ---- what stood and does not any more ---- */
 
 /* The child copies a nonce of the root before the root's own creation has come: what rested on the copy is taken back with it. */
@@ -309,6 +343,7 @@ int main(void) {
         TEST(test_letters_outside_authority_are_set_aside),
         TEST(test_unknown_kinds_and_damaged_changes),
         TEST(test_a_critical_extension_is_set_aside),
+        TEST(test_a_change_with_a_critical_extension_is_set_aside_alone),
         TEST(test_views_that_rest_on_a_copied_nonce_are_made_anew),
         TEST(test_structure_names_what_it_has_seen),
         TEST(test_a_newcomer_cannot_write_structure_yet),

@@ -53,10 +53,10 @@ static void a_founded_store_opens_as_its_root(void **state) {
     assert_int_equal(progress.at_root, 1);
     struct node_id node;
     struct unit_id unit;
-    assert_int_equal(store_peer(store, store_keys(store)->transport_public, &node, &unit), STATUS_OK);
+    assert_int_equal(store_peer(store, store_keys(store)->transport_public, NULL, &node, &unit), STATUS_OK);
     assert_memory_equal(node.b, store->self.b, 16);
     const uint8_t stranger[32] = {1};
-    assert_int_equal(store_peer(store, stranger, &node, &unit), STATUS_NOT_FOUND);
+    assert_int_equal(store_peer(store, stranger, NULL, &node, &unit), STATUS_NOT_FOUND);
     store_close(store);
     struct stat about;
     assert_int_equal(stat(place->db, &about), 0);
@@ -69,7 +69,7 @@ static void nobody_founds_over_a_store(void **state) {
     const struct place *place = *state;
     struct node_keys keys;
     scratch_found(place->dir);
-    const struct store_founding founding = {.name = "Other", .practice = true};
+    const struct store_founding founding = {.name = "Other", .unit_code = "X", .unit_name = "Other", .practice = true};
     assert_int_equal(store_found(place->dir, &founding), STATUS_STORE_EXISTS);
     assert_int_equal(store_join_keys(place->dir, &keys), STATUS_ALREADY_JOINED);
     assert_int_equal(open_status(place->dir), STATUS_OK);
@@ -88,6 +88,108 @@ static void a_broken_off_founding_goes_on(void **state) {
     assert_int_equal(key_file_load(place->key, &after), STATUS_OK);
     assert_memory_equal(&before, &after, sizeof before);
     assert_int_equal(open_status(place->dir), STATUS_OK);
+}
+
+/* Of a directory that was not there, nothing; of one that was, what was in it. */
+static void assert_founding_fails(const struct place *place, const struct store_founding *founding, enum status expected) {
+    char above[SCRATCH_PATH], deep[SCRATCH_PATH];
+    scratch_path(above, place->dir, "a");
+    scratch_path(deep, place->dir, "a/b/c//");
+    assert_int_equal(store_found(deep, founding), expected);
+    assert_false(os_file_exists(above));
+    assert_int_equal(store_found(place->dir, founding), expected);
+    assert_int_equal(rmdir(place->dir), 0); /* empty as it was */
+    assert_int_equal(mkdir(place->dir, 0700), 0);
+}
+
+static void texts_are_held_to_the_rules_of_units(void **state) {
+    const struct place *place = *state;
+    char name[ASSOCIATION_NAME_BYTES_MAX + 2];
+    memset(name, 'x', sizeof name - 1);
+    name[sizeof name - 1] = 0;
+    const struct store_founding good = {.name = " Hội  ", .unit_code = " 00 ", .unit_name = "Trung u\u031bo\u031bng", .practice = true};
+    const struct {
+        struct store_founding founding;
+        enum status expected;
+    } bad[] = {
+        {{.name = "", .unit_code = "00", .unit_name = "A"}, STATUS_VALUE_INVALID},
+        {{.name = NULL, .unit_code = "00", .unit_name = "A"}, STATUS_VALUE_INVALID},
+        {{.name = name, .unit_code = "00", .unit_name = "A"}, STATUS_VALUE_INVALID},
+        {{.name = "A\nB", .unit_code = "00", .unit_name = "A"}, STATUS_VALUE_INVALID},
+        {{.name = "A", .unit_code = "0 0", .unit_name = "A"}, STATUS_VALUE_INVALID},
+        {{.name = "A", .unit_code = "0@0", .unit_name = "A"}, STATUS_VALUE_INVALID},
+        {{.name = "A", .unit_code = "000000000000000000000000000000000", .unit_name = "A"}, STATUS_VALUE_INVALID},
+        {{.name = "A", .unit_code = "00", .unit_name = "  "}, STATUS_VALUE_INVALID},
+        {{.name = "A", .unit_code = "00", .unit_name = "\xff"}, STATUS_TEXT_INVALID},
+        {{.name = "A", .unit_code = "00", .unit_name = "A", .level = LEVEL_MAX + 1}, STATUS_LEVEL_UNKNOWN},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_founding_fails(place, &bad[i].founding, bad[i].expected);
+    /* What is let through is cleaned as a unit's is. */
+    assert_int_equal(store_found(place->dir, &good), STATUS_OK);
+    struct store *store = scratch_open(place->dir);
+    assert_true(bytes_equal(store_founding_of(store)->name, bytes_of("Hội", strlen("Hội"))));
+    assert_true(bytes_equal(tree_code(store->tree, 0, TREE_TODAY), bytes_of("00", 2)));
+    assert_true(bytes_equal(tree_name(store->tree, 0, TREE_TODAY), bytes_of("Trung ương", strlen("Trung ương"))));
+    store_close(store);
+}
+
+static void a_failed_founding_leaves_nothing_behind(void **state) {
+    const struct place *place = *state;
+    struct node_keys before, after;
+    const struct store_founding founding = {.name = "A", .unit_code = "00", .unit_name = "A", .recovery_threshold = 3, .recovery_count = 2};
+    /* Three of two recovery keys: found out only when the store is half made. */
+    assert_founding_fails(place, &founding, STATUS_MALFORMED);
+    /* A key that was there before stays, and so does an empty database; what was not there goes. */
+    assert_int_equal(key_file_make(place->key, &before), STATUS_OK);
+    assert_int_equal(store_found(place->dir, &founding), STATUS_MALFORMED);
+    assert_false(os_file_exists(place->db));
+    assert_int_equal(key_file_load(place->key, &after), STATUS_OK);
+    assert_memory_equal(&before, &after, sizeof before);
+    assert_int_equal(os_file_create(place->db, (struct bytes){0}, true), STATUS_OK);
+    assert_int_equal(store_found(place->dir, &founding), STATUS_MALFORMED);
+    assert_true(os_file_exists(place->db));
+    scratch_found(place->dir);
+    /* Over a store that lives, nothing at all is touched. */
+    assert_int_equal(store_found(place->dir, &founding), STATUS_STORE_EXISTS);
+    assert_int_equal(open_status(place->dir), STATUS_OK);
+}
+
+static void keys_that_cannot_be_made_leave_nothing_behind(void **state) {
+    const struct place *place = *state;
+    char lock[SCRATCH_PATH];
+    struct node_keys keys;
+    scratch_path(lock, place->dir, "lock");
+    /* A key that others can read: */
+    assert_int_equal(key_file_make(place->key, &keys), STATUS_OK);
+    assert_int_equal(chmod(place->key, 0644), 0);
+    assert_int_equal(store_join_keys(place->dir, &keys), STATUS_KEY_UNSAFE);
+    assert_true(os_file_exists(place->key));
+    assert_false(os_file_exists(place->db));
+    assert_false(os_file_exists(lock));
+    /* Something in the way of the database: */
+    assert_int_equal(unlink(place->key), 0);
+    assert_int_equal(mkdir(place->db, 0700), 0);
+    assert_int_not_equal(store_join_keys(place->dir, &keys), STATUS_OK);
+    assert_true(os_file_exists(place->db));
+    assert_false(os_file_exists(place->key));
+    assert_false(os_file_exists(lock));
+}
+
+/* A closed door is no empty room. Root goes through any door, so it is tried as nobody. */
+static void a_directory_that_cannot_be_looked_into_is_told(void **state) {
+    const struct place *place = *state;
+    const uid_t self = geteuid();
+    char inner[SCRATCH_PATH];
+    scratch_path(inner, place->dir, "inner");
+    scratch_found(inner);
+    assert_int_equal(chmod(inner, 0), 0);
+    assert_true(self != 0 || seteuid(65534) == 0);
+    enum status opened = open_status(inner);
+    assert_true(self != 0 || seteuid(0) == 0);
+    assert_int_equal(chmod(inner, 0700), 0);
+    assert_int_equal(opened, STATUS_PERMISSION);
+    assert_int_equal(open_status(inner), STATUS_OK);
 }
 
 static void only_one_process_has_the_store(void **state) {
@@ -255,6 +357,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_founded_store_opens_as_its_root, setup, teardown),
         cmocka_unit_test_setup_teardown(nobody_founds_over_a_store, setup, teardown),
         cmocka_unit_test_setup_teardown(a_broken_off_founding_goes_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(texts_are_held_to_the_rules_of_units, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_failed_founding_leaves_nothing_behind, setup, teardown),
+        cmocka_unit_test_setup_teardown(keys_that_cannot_be_made_leave_nothing_behind, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_directory_that_cannot_be_looked_into_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(only_one_process_has_the_store, setup, teardown),
         cmocka_unit_test_setup_teardown(an_unclean_end_loses_nothing_and_is_checked, setup, teardown),
         cmocka_unit_test_setup_teardown(a_damaged_key_is_refused_wherever_the_damage, setup, teardown),

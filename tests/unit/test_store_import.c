@@ -137,12 +137,25 @@ static void one_bad_cell_and_nothing_is_written(void **state) {
         assert_int_equal(json_integer_value(member_of(problem, "args.line")), expected[i].line);
         assert_string_equal(json_string_value(member_of(problem, "args.column")), expected[i].column);
         assert_string_equal(json_string_value(member_of(problem, "args.read")), expected[i].read);
+        json_t *first_line = member_of(problem, "args.first_line");
+        assert_int_equal(json_integer_value(first_line), expected[i].status == STATUS_CELL_DUPLICATE ? 2 : 0);
     }
     json_decref(response);
     assert_int_equal(scratch_count(root, "SELECT count(*) FROM entry"), before);
     assert_int_equal(scratch_count(root, "SELECT count(*) FROM record"), 0);
     start(root, id, "{'form':'f','columns':['a']}"); /* its rows are forgotten, too */
     assert_int_equal(scratch_count(root, "SELECT count(*) FROM temp.spool"), 0);
+}
+
+static void a_period_of_another_kind_says_which_is_wanted(void **state) {
+    struct offices *offices = *state;
+    char id[33];
+    start(offices->root, id, "{'form':'f','columns':['a']}");
+    add(offices->root, id, "[[2,'02','2025',null,[" VALUE("5") "]]]");
+    json_t *response = commit(offices->root, id);
+    assert_json(member_of(response, "problems.0.args"), "{'line':2,'column':'period','read':'2025','expected':'month'}");
+    assert_json(member_of(response, "problems.0.name"), "'PERIOD_WRONG_KIND'");
+    json_decref(response);
 }
 
 static void more_mistakes_than_anybody_reads_are_counted(void **state) {
@@ -304,6 +317,7 @@ int main(void) {
         TEST(a_sheet_is_written_with_one_batch),
         TEST(the_same_sheet_again_writes_nothing),
         TEST(one_bad_cell_and_nothing_is_written),
+        TEST(a_period_of_another_kind_says_which_is_wanted),
         TEST(more_mistakes_than_anybody_reads_are_counted),
         TEST(what_may_not_be_written_is_found_at_the_commit),
         TEST(trying_it_writes_nothing),

@@ -71,6 +71,15 @@ static void directories_are_made_with_those_above(void **state) {
     assert_true(os_disk_free(place->dir) >= 0);
     assert_true(os_disk_size(place->dir) >= os_disk_free(place->dir));
     assert_int_equal(os_disk_free("/nowhere/at/all"), -1);
+    assert_int_equal(os_file_look(deep), STATUS_OK);
+    assert_int_equal(os_file_look("/nowhere/at/all"), STATUS_NOT_FOUND);
+    /* Only an empty one goes. */
+    char middle[SCRATCH_PATH];
+    scratch_path(middle, place->dir, "a/b");
+    os_directory_remove(middle);
+    assert_true(os_file_exists(deep));
+    os_directory_remove(deep);
+    assert_false(os_file_exists(deep));
 }
 
 static void a_secret_is_read_only_where_it_is_one(void **state) {
@@ -90,6 +99,43 @@ static void a_secret_is_read_only_where_it_is_one(void **state) {
     scratch_path(link, place->dir, "none");
     assert_int_equal(os_secret_read(link, 64, &content), STATUS_NOT_FOUND);
     buffer_fini(&content);
+}
+
+static bool has_open(pid_t process, const char *path) {
+    for (int fd = 3; fd < 64; fd++) {
+        char link[64], target[SCRATCH_PATH];
+        (void)snprintf(link, sizeof link, "/proc/%ld/fd/%d", (long)process, fd);
+        ssize_t len = readlink(link, target, sizeof target);
+        if (len == (ssize_t)strlen(path) && memcmp(target, path, (size_t)len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whoever waited for a lock whose file was removed meanwhile must not take what nobody else looks at any more for it. */
+static void a_removed_lock_is_no_lock(void **state) {
+    const struct place *place = *state;
+    int go[2], how;
+    struct os_lock lock;
+    assert_int_equal(pipe(go), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        char byte;
+        struct os_lock own;
+        bool fine = read(go[0], &byte, 1) == 1 && os_lock(&own, place->path, 20000, NULL) == STATUS_OK && os_file_exists(place->path);
+        _exit(fine ? 0 : 1);
+    }
+    assert_int_equal(os_lock(&lock, place->path, 0, NULL), STATUS_OK);
+    assert_int_equal(write(go[1], "x", 1), 1);
+    int64_t end = os_monotonic_ms() + 20000;
+    while (!has_open(child, place->path) && os_monotonic_ms() < end) {}
+    os_file_remove(place->path);
+    os_unlock(&lock);
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_true(WIFEXITED(how) && WEXITSTATUS(how) == 0);
+    (void)close(go[0]);
+    (void)close(go[1]);
 }
 
 static void one_holds_the_lock(void **state) {
@@ -219,6 +265,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(directories_are_made_with_those_above, setup, teardown),
         cmocka_unit_test_setup_teardown(a_secret_is_read_only_where_it_is_one, setup, teardown),
         cmocka_unit_test_setup_teardown(one_holds_the_lock, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_removed_lock_is_no_lock, setup, teardown),
         cmocka_unit_test(random_bytes_differ),
         cmocka_unit_test_setup_teardown(frames_go_and_come, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_frames_end_the_exchange, setup, teardown),

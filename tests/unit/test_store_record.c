@@ -145,7 +145,12 @@ static void every_mistake_of_a_put_is_told(void **state) {
     assert_int_equal(scratch_count(child, "SELECT count(*) FROM record"), 0);
     ask_fails(child, "put", "{'form':'g','period':'2025-06','cells':{'a':" VALUE("1") "}}", STATUS_FORM_UNKNOWN);
     ask_fails(child, "put", "{'form':'f','period':'2025-13','cells':{'a':" VALUE("1") "}}", STATUS_PERIOD_INVALID);
-    ask_fails(child, "put", "{'form':'f','period':'2025-Q2','cells':{'a':" VALUE("1") "}}", STATUS_PERIOD_WRONG_KIND);
+    response = ask_refused(child, "put", "{'form':'f','period':'2025-Q2','cells':{'a':" VALUE("1") "}}", STATUS_PERIOD_WRONG_KIND);
+    assert_json(member_of(response, "args"), "{'form':'f','period':'2025-Q2','expected':'month'}");
+    json_decref(response);
+    response = ask_refused(child, "show", "{'form':'f','period':'2025'}", STATUS_PERIOD_WRONG_KIND);
+    assert_json(member_of(response, "args.expected"), "'month'");
+    json_decref(response);
     ask_fails(child, "put", "{'form':'f','period':'2025-06','row':'x','cells':{'a':" VALUE("1") "}}", STATUS_ROW_UNWANTED);
     ask_fails(child, "put", "{'form':'f','period':'2025-06','unit':'00','cells':{'a':" VALUE("1") "}}", STATUS_UNIT_OUTSIDE);
     ask_fails(child, "put", "{'form':'f','period':'2025-06','unit':'nowhere','cells':{'a':" VALUE("1") "}}", STATUS_UNIT_UNKNOWN);
@@ -170,10 +175,73 @@ static void levels_that_are_not_named_do_not_report(void **state) {
     ask_done(offices->root, "form.add", "{'form':{'name':'g','period':'year','levels':[2],'fields':[{'name':'a','type':'integer'}]}}");
     ask_fails(offices->root, "put", "{'form':'g','period':'2025','cells':{'a':" VALUE("1") "}}", STATUS_UNIT_NOT_REPORTING);
     ask_done(offices->root, "form.add", "{'form':{'name':'h','period':'year','fields':[{'name':'a','type':'integer'}]}}");
-    ask_done(offices->root, "put",
-             "{'form':'h','period':'2025','cells':{'a':" VALUE("1") "}}"); /* it names none: figures of its own beside those of the units below */
+    /* It names none: figures of its own beside those of the units below, but nobody waits for them. */
+    json_t *put = ask_ok(offices->root, "put", "{'form':'h','period':'2025','cells':{'a':" VALUE("1") "}}");
+    assert_json(member_of(put, "expected"), "false");
+    json_decref(put);
     exchange(offices);
-    ask_done(offices->child, "put", "{'form':'h','period':'2025','cells':{'a':" VALUE("1") "}}");
+    put = ask_ok(offices->child, "put", "{'form':'h','period':'2025','cells':{'a':" VALUE("1") "}}");
+    assert_json(member_of(put, "expected"), "true");
+    json_decref(put);
+}
+
+static void the_history_tells_what_each_entry_wrote(void **state) {
+    struct offices *offices = *state;
+    struct store *root = offices->root, *child = offices->child;
+    ask_done(child, "put",
+             "{'form':'f','period':'2025-06','cells':{'a':{'state':'value','value':'5','qualifier':'over','raw':'trên 5','source':'sheet:2:3'},'c':" VALUE(
+                 "good") ",'t':" VALUE("x") "}}");
+    ask_done(child, "put", "{'form':'f','period':'2025-06','cells':{'b':" VALUE("3.5") ",'t':{'state':'missing'},'y':{'state':'na'}}}");
+    exchange(offices);
+    ask_done(root, "put", "{'form':'f','period':'2025-06','unit':'01','cells':{'a':" VALUE("6") ",'c':" VALUE("fair") "},'reason':'typo'}");
+    exchange(offices);
+    json_t *shown = ask_ok(child, "show", "{'form':'f','period':'2025-06','history':true}");
+    assert_int_equal(json_array_size(member_of(shown, "rows.0.entries")), 3);
+    assert_json(member_of(shown, "rows.0.entries.0.fields"),
+                "{'a':{'state':'value','value':'5','qualifier':'over','raw':'trên 5','source':'sheet:2:3'},'c':{'state':'value','value':'good'},"
+                "'t':{'state':'value','value':'x'}}");
+    assert_json(member_of(shown, "rows.0.entries.1.fields"),
+                "{'b':{'state':'value','value':'3.5'},'t':{'state':'missing','value':null},'y':{'state':'na','value':null}}");
+    assert_json(member_of(shown, "rows.0.entries.2.fields"), "{'a':{'state':'value','value':'6'},'c':{'state':'value','value':'fair'}}");
+    assert_json(member_of(shown, "rows.0.entries.2.reason"), "'typo'");
+    assert_json(member_of(shown, "rows.0.fields.a.value"), "'6'"); /* what counts is told as ever */
+    json_decref(shown);
+    shown = ask_ok(child, "show", "{'form':'f','period':'2025-06'}");
+    assert_null(member_of(shown, "rows.0.entries.0.fields")); /* only where it was asked for */
+    json_decref(shown);
+}
+
+/* However much its rows weigh, a list comes whole, portion by portion, and each portion fits into a frame. */
+static void a_heavy_list_comes_in_portions(void **state) {
+    struct offices *offices = *state;
+    struct store *root = offices->root;
+    enum { ROWS = 40, WRITES = 35, PORTIONS_MAX = 10, TEXT = TEXT_VALUE_BYTES_MAX - 10 };
+    char text[TEXT], args[TEXT + 200], after[40] = "";
+    ask_done(root, "form.add", "{'form':{'name':'l','period':'year','levels':[0],'list':true,'fields':[{'name':'a','type':'text'}]}}");
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = 0;
+    for (int row = 0; row < ROWS; row++) {
+        for (int i = 0; i < WRITES; i++) {
+            (void)snprintf(args, sizeof args, "{'form':'l','period':'2025','row':'row %02d','cells':{'a':" VALUE("%d%s") "}}", row, i, text);
+            ask_done(root, "put", args);
+        }
+    }
+    size_t rows = 0, portions = 0;
+    for (bool more = true; more && portions < PORTIONS_MAX; portions++) {
+        (void)snprintf(args, sizeof args, "{'form':'l','period':'2025','history':true%s%s%s}", after[0] != 0 ? ",'after':'" : "", after,
+                       after[0] != 0 ? "'" : "");
+        json_t *shown = ask_ok(root, "show", args), *list = member_of(shown, "rows");
+        char *dumped = json_dumps(shown, JSON_COMPACT);
+        assert_true(strlen(dumped) < 8 * 1024 * 1024);
+        assert_true(json_array_size(list) > 0);
+        rows += json_array_size(list);
+        (void)snprintf(after, sizeof after, "%s", json_string_value(json_object_get(json_array_get(list, json_array_size(list) - 1), "row")));
+        more = json_is_true(member_of(shown, "more"));
+        free(dumped);
+        json_decref(shown);
+    }
+    assert_int_equal(rows, ROWS);
+    assert_in_range(portions, 2, PORTIONS_MAX - 1);
 }
 
 static void a_correction_stands_beside_and_counts(void **state) {
@@ -500,6 +568,8 @@ int main(void) {
         TEST(every_mistake_of_a_put_is_told),
         TEST(lists_have_rows),
         TEST(levels_that_are_not_named_do_not_report),
+        TEST(the_history_tells_what_each_entry_wrote),
+        TEST(a_heavy_list_comes_in_portions),
         TEST(a_correction_stands_beside_and_counts),
         TEST(two_who_have_not_seen_each_other_conflict),
         TEST(the_upper_side_counts_where_the_form_says_so),

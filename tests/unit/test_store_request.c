@@ -512,6 +512,8 @@ static void test_status_log_and_the_rest(void **state) {
     assert_int_equal(json_array_size(json_object_get(result, "set_aside")), 0);
     assert_true(json_integer_value(json_object_get(json_object_get(result, "disk"), "store")) > 0);
     assert_string_equal(text_of(result, "recovery"), "none");
+    assert_true(json_is_false(json_object_get(result, "listening"))); /* no daemon serves this */
+    assert_int_equal(json_integer_value(json_object_get(result, "children")), 0);
     json_decref(response);
 
     result = ask(store, "log", "{'limit': 2}", &response);
