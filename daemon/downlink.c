@@ -221,6 +221,16 @@ static void admitted_message(struct downlink *downlink, const struct link_event 
     set_due(downlink, child);
 }
 
+/* Who the peer says it is: in this hello, or as its session has it. */
+static struct node_id claim_of(struct downlink *downlink, const struct link_event *event) {
+    struct hello hello;
+    const struct child *child = find(downlink, event->key);
+    if (message_type(event->message) == MESSAGE_HELLO && hello_decode(&hello, event->message) == STATUS_OK) {
+        return hello.node;
+    }
+    return child != NULL ? child->peer.node : (struct node_id){{0}};
+}
+
 static void message(struct downlink *downlink, const struct link_event *event, int64_t now_ms) {
     struct node_id node;
     struct unit_id unit;
@@ -232,7 +242,8 @@ static void message(struct downlink *downlink, const struct link_event *event, i
         turn_away(downlink, event, BYE_PROTOCOL, "malformed", now_ms);
         return;
     }
-    enum status status = store_peer(downlink->driver->store, event->key, &node, &unit);
+    struct node_id claimed = claim_of(downlink, event);
+    enum status status = store_peer(downlink->driver->store, event->key, &claimed, &node, &unit);
     bool admitted = status == STATUS_OK;
     guard_heard(downlink->guard, event, admitted, now_ms);
     if (message_type(event->message) == MESSAGE_JOIN) { /* an admitted key may ask again: the answer may have been lost */
@@ -282,7 +293,7 @@ void downlink_event(struct downlink *downlink, const struct link_event *event, i
 static bool still_admitted(struct downlink *downlink, const struct child *child) {
     struct node_id node;
     struct unit_id unit;
-    return store_peer(downlink->driver->store, child->key, &node, &unit) == STATUS_OK && ID_EQUAL(&unit, &child->peer.unit);
+    return store_peer(downlink->driver->store, child->key, &child->peer.node, &node, &unit) == STATUS_OK && ID_EQUAL(&unit, &child->peer.unit);
 }
 
 static void tell(struct downlink *downlink, struct child *child, int64_t now_ms) {

@@ -182,9 +182,6 @@ int join_run(const char *dir, int64_t wait_s) {
         status = read_token(&joiner.token, &memory);
     }
     if (status == STATUS_OK) {
-        status = os_directory_make(dir);
-    }
-    if (status == STATUS_OK) {
         status = store_join_keys(dir, joiner.keys);
     }
     if (status == STATUS_OK) {

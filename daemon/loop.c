@@ -17,6 +17,7 @@ enum {
     LOCK_WAIT_MS = 30 * 1000, /* the tool holds the store for a request at a time */
     START_DELAY_MS = 1000,    /* when power returns to a district, its communes do not dial in the same instant */
     EVENTS_AT_ONCE = 256,     /* of the wire in a round: requests and timers have their turn after so many */
+    EVENTS_MS = 200,          /* or after so long: some messages cost much more to answer than to send */
     IDLE_MS = 5000,           /* so long without a change, and the store tidies up */
     ONCE_LOOK_MS = 1000,      /* with --once: how often a silent exchange is looked at */
     WAIT_MS_MAX = 60 * 60 * 1000,
@@ -76,7 +77,14 @@ static enum status open_downlink(struct loop *loop) {
     const char *address = loop->options->listen != NULL ? loop->options->listen : store_config(loop->store, "listen");
     snprintf(loop->listen_path, sizeof loop->listen_path, "%s/listen", loop->options->dir);
     os_file_remove(loop->listen_path);
-    if (loop->options->once || address == NULL || address[0] == 0) {
+    if (loop->options->once) {
+        return STATUS_OK;
+    }
+    if (address == NULL || address[0] == 0) {
+        size_t children = store_children(loop->store);
+        if (children > 0) { /* nobody of them gets through, and nothing else here would show it */
+            logger_line(LOGGER_WARN, "not_listening", "children=%zu", children);
+        }
         return STATUS_OK;
     }
     enum status status = downlink_open(&loop->downlink, &loop->driver, loop->options->connections_max);
@@ -174,13 +182,14 @@ static bool is_uplink(enum link_event_kind kind) {
 
 static void take_events(struct loop *loop) {
     struct link_event event;
-    for (int i = 0; i < EVENTS_AT_ONCE && loop->driver.fatal == STATUS_OK && link_next(loop->link, &event); i++) {
-        int64_t now_ms = os_monotonic_ms();
+    int64_t now_ms = os_monotonic_ms(), end_ms = now_ms + EVENTS_MS;
+    for (int i = 0; i < EVENTS_AT_ONCE && now_ms < end_ms && loop->driver.fatal == STATUS_OK && link_next(loop->link, &event); i++) {
         if (is_uplink(event.kind)) {
             uplink_event(&loop->uplink, &event, now_ms);
         } else if (loop->downlink != NULL) {
             downlink_event(loop->downlink, &event, now_ms);
         }
+        now_ms = os_monotonic_ms();
     }
 }
 

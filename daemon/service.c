@@ -156,6 +156,8 @@ json_t *service_answer(struct service *service, long uid, const json_t *request,
     bool done = answer != NULL && json_integer_value(json_object_get(answer, "status")) == STATUS_OK;
     if (done && strcmp(verb, "node.list") == 0) {
         add_contacts(service, answer);
+    } else if (done && strcmp(verb, "status") == 0) {
+        (void)json_object_set_new(json_object_get(answer, "result"), "listening", json_boolean(service->downlink != NULL));
     }
     const char *key = json_string_value(json_object_get(args, "key"));
     if (done && strcmp(verb, "config") == 0 && key != NULL && strcmp(key, "uplink") == 0 && json_object_get(args, "value") != NULL) {
