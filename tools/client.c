@@ -5,7 +5,6 @@
 #include "tools/text.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -40,11 +39,22 @@ bool client_daemon_runs(const struct command *command) {
     return runs;
 }
 
+bool client_node_lives(const struct command *command) {
+    char path[1200];
+    struct store *store = NULL;
+    snprintf(path, sizeof path, "%s/store.db", command->dir);
+    if (!os_file_exists(path)) {
+        return false;
+    }
+    enum status status = store_open(&store, command->dir, LOCK_MS, NULL);
+    store_close(store);
+    return status != STATUS_STORE_MISSING;
+}
+
 static enum status tell_open(const struct command *command, enum status status, long holder) {
     char process[24];
     snprintf(process, sizeof process, "%ld", holder);
-    bool closed = status == STATUS_STORE_MISSING && access(command->dir, R_OK | W_OK | X_OK) != 0 && errno == EACCES; /* what lies in it cannot even be seen */
-    if (status == STATUS_PERMISSION || closed) {
+    if (status == STATUS_PERMISSION) {
         return refusal_say(STATUS_PERMISSION, "path", command->dir, NULL);
     }
     if (status == STATUS_KEY_UNSAFE || status == STATUS_KEY_DAMAGED) {

@@ -32,6 +32,8 @@ CHECKED enum status client_once(const struct command *command, const char *verb,
 
 /* An object from pairs (key, string), ended by NULL; pairs whose value is NULL are left out. */
 json_t *client_args(const char *key, ...);
+/* Does a node live in the directory? False also where an init or join was broken off before it made one: there it may be tried again. */
+bool client_node_lives(const struct command *command);
 /* Does a hoid answer at this directory? */
 bool client_daemon_runs(const struct command *command);
 

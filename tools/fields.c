@@ -1,7 +1,6 @@
 #include "tools/fields.h"
 
 #include "store/form_words.h"
-#include "tools/form_text.h"
 #include "tools/output.h"
 #include "tools/refusal.h"
 #include "tools/text.h"
@@ -244,10 +243,6 @@ char *fields_expected(const struct fields *fields, size_t index) {
     char places[12];
     snprintf(places, sizeof places, "%u", (unsigned)fields->items[index].places);
     return text_format(type < TYPE_COUNT && EXPECTED[type] != NULL ? _(EXPECTED[type]) : "", "places", places, NULL);
-}
-
-const char *fields_period_kind(const struct fields *fields) {
-    return form_text_word(output_text(fields->file, "period"));
 }
 
 /* ---- values coming out ---- */

@@ -34,8 +34,6 @@ char *fields_fold(const char *text);
 CHECKED enum status fields_cell(const struct fields *fields, size_t index, const char *text, enum number_style style, const char *source, json_t **cell);
 /* What a cell of the field may look like, for people. malloc. */
 char *fields_expected(const struct fields *fields, size_t index);
-/* By what kind of period the form is reported: "quý". */
-const char *fields_period_kind(const struct fields *fields);
 
 /* A FIELDSTATE, cell or roll-up field object as people read it: "trên 173.000.000", "có", a choice's label, "(trống)". malloc. */
 char *fields_shown(const struct fields *fields, size_t index, const json_t *state);

@@ -17,33 +17,33 @@ enum { ANY = 4096 };
 #define ROW(name, function, arguments, min, max, plain, description) \
     { name, verb_##function, arguments, description, verb_##function##_options, min, max, plain }
 static const struct verb VERBS[] = {
-    ROW("init", init, "NAME --unit CODE --name TEXT --level LEVEL --recovery-dir OUT", 1, 1, false, N_("found an association; this node is its root")),
-    ROW("join", join, "- (reads the token from standard input)", 1, 1, false, N_("make this directory a node of an existing association, with a token")),
-    ROW("invite", invite, "CODE", 1, 1, true, N_("print a token with which the office of that unit joins")),
+    ROW("init", init, N_("NAME --unit CODE --name TEXT --level LEVEL --recovery-dir OUT"), 1, 1, false, N_("found an association; this node is its root")),
+    ROW("join", join, N_("- (reads the token from standard input)"), 1, 1, false, N_("make this directory a node of an existing association, with a token")),
+    ROW("invite", invite, N_("CODE"), 1, 1, true, N_("print a token with which the office of that unit joins")),
     ROW("status", status, "", 0, 0, false, N_("this node, its links, what waits, what is wrong and what to do")),
-    ROW("sync", sync, "[--wait SECONDS]", 0, 0, false, N_("talk to the level above now")),
-    ROW("config", config, "[KEY [VALUE]]", 0, 2, true, N_("show or change the settings of this node")),
-    ROW("unit add", unit_add, "CODE --name TEXT --level LEVEL [--parent CODE]", 1, 1, false, N_("add a unit to the tree")),
-    ROW("unit import", unit_import, "FILE.csv", 1, 1, false, N_("add many units: code,parent_code,level,name")),
-    ROW("unit list", unit_list, "[--tree]", 0, 0, false, N_("the units below this one, and the line above")),
-    ROW("unit show", unit_show, "CODE", 1, 1, false, N_("one unit, where it stands, and what it was called before")),
+    ROW("sync", sync, N_("[--wait SECONDS]"), 0, 0, false, N_("talk to the level above now")),
+    ROW("config", config, N_("[KEY [VALUE]]"), 0, 2, true, N_("show or change the settings of this node")),
+    ROW("unit add", unit_add, N_("CODE --name TEXT --level LEVEL [--parent CODE]"), 1, 1, false, N_("add a unit to the tree")),
+    ROW("unit import", unit_import, N_("FILE.csv"), 1, 1, false, N_("add many units: code,parent_code,level,name")),
+    ROW("unit list", unit_list, N_("[--tree]"), 0, 0, false, N_("the units below this one, and the line above")),
+    ROW("unit show", unit_show, N_("CODE"), 1, 1, false, N_("one unit, where it stands, and what it was called before")),
     ROW("node list", node_list, "", 0, 0, false, N_("the installations known here")),
-    ROW("form add", form_add, "FILE.json", 1, 1, false, N_("add a form, or the next version of one")),
-    ROW("form check", form_check, "FILE.json", 1, 1, false, N_("check a form file without adding it")),
+    ROW("form add", form_add, N_("FILE.json"), 1, 1, false, N_("add a form, or the next version of one")),
+    ROW("form check", form_check, N_("FILE.json"), 1, 1, false, N_("check a form file without adding it")),
     ROW("form list", form_list, "", 0, 0, false, N_("the forms in force here")),
-    ROW("form show", form_show, "NAME [-o FILE.csv]", 1, 1, false, N_("a form's fields; with -o a template to fill in")),
-    ROW("put", put, "FORM PERIOD FIELD=VALUE...", 3, ANY, false,
+    ROW("form show", form_show, N_("NAME [-o FILE.csv]"), 1, 1, false, N_("a form's fields; with -o a template to fill in")),
+    ROW("put", put, N_("FORM PERIOD FIELD=VALUE..."), 3, ANY, false,
         N_("enter or correct a record; FIELD= says that there is no figure, FIELD=na that it does not apply")),
-    ROW("import", import, "FORM FILE.csv [--period P]", 2, 2, false, N_("enter many records from a table; a file with any mistake imports nothing")),
-    ROW("show", show, "FORM PERIOD", 2, 2, false, N_("a record, with who said what, when, and how far it got")),
-    ROW("rollup", rollup, "FORM PERIOD[..PERIOD]", 2, 2, false, N_("totals, with what is missing and what is contested")),
-    ROW("send", send, "--to SELECTOR --title TEXT [--text FILE]", 0, 0, false, N_("send a document down")),
+    ROW("import", import, N_("FORM FILE.csv [--period P]"), 2, 2, false, N_("enter many records from a table; a file with any mistake imports nothing")),
+    ROW("show", show, N_("FORM PERIOD"), 2, 2, false, N_("a record, with who said what, when, and how far it got")),
+    ROW("rollup", rollup, N_("FORM PERIOD[..PERIOD]"), 2, 2, false, N_("totals, with what is missing and what is contested")),
+    ROW("send", send, N_("--to SELECTOR --title TEXT [--text FILE]"), 0, 0, false, N_("send a document down")),
     ROW("inbox", inbox, "", 0, 0, false, N_("the documents that came from above")),
     ROW("log", log, "", 0, 0, false, N_("what was written here and elsewhere, newest first")),
     ROW("digest", digest, "", 0, 0, true, N_("a number that is equal where two nodes hold and say the same")),
     ROW("check", check, "", 0, 0, false, N_("read the whole store and verify it")),
     ROW("rebuild", rebuild, "", 0, 0, false, N_("derive every table anew from the signed entries")),
-    {"help", verb_help, "[COMMAND]", N_("this list, or how a command is used"), NULL, 0, 2, false},
+    {"help", verb_help, N_("[COMMAND]"), N_("this list, or how a command is used"), NULL, 0, 2, false},
     {"version", verb_version, "", N_("the version of hoi"), NULL, 0, 0, true},
 };
 enum { VERB_COUNT = sizeof VERBS / sizeof VERBS[0] };
@@ -55,7 +55,7 @@ static void print_options(const struct option *options) {
     table_column(table, "", TABLE_LEFT);
     table_column(table, "", TABLE_LEFT | TABLE_WRAP);
     for (; options != NULL && options->name != NULL; options++) {
-        char *name = text_format("  {name}[ {value}]", "name", options->name, "value", options->value, NULL);
+        char *name = text_format("  {name}[ {value}]", "name", options->name, "value", options_word(options->value), NULL);
         table_cell(table, name);
         table_cell(table, _(options->help));
         table_row_end(table);
@@ -66,7 +66,7 @@ static void print_options(const struct option *options) {
 }
 
 static void print_verb(const struct verb *verb) {
-    text_print(stdout, _("Usage: hoi {verb}[ {arguments}]\n\n"), "verb", verb->name, "arguments", verb->arguments, NULL);
+    text_print(stdout, _("Usage: hoi {verb}[ {arguments}]\n\n"), "verb", verb->name, "arguments", options_word(verb->arguments), NULL);
     table_paragraph(stdout, _(verb->description), 0);
     if (verb->options != NULL && verb->options->name != NULL) {
         putchar('\n');
@@ -130,7 +130,7 @@ static int verb_version(const struct command *command) {
 /* What was printed must have arrived: a full disk behind standard output is no success. */
 static int finish(int exit_status) {
     if (fflush(stdout) != 0 || ferror(stdout) != 0) {
-        int failed = status_exit(refusal_say(STATUS_FILE_UNWRITABLE, "file", "standard output", NULL));
+        int failed = status_exit(refusal_say(STATUS_FILE_UNWRITABLE, "file", _("standard output"), NULL));
         return exit_status != 0 ? exit_status : failed;
     }
     return exit_status;

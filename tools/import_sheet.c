@@ -120,7 +120,8 @@ enum status import_sheet_columns(struct import_sheet *import) {
         return refusal_say(STATUS_HEADER_LINE_INVALID, "file", sheet_name(import->sheet), "what", _("no column is a field of the form"), NULL);
     }
     if (import->period_at == SIZE_MAX && import->period == NULL) {
-        return refusal_say(STATUS_PERIOD_INVALID, "what", _("the file has no column “period”: say which period it is with --period"), NULL);
+        return refusal_say(STATUS_PERIOD_INVALID, "what", _("The file has no column “period”: say which period it is with --period"), "file",
+                           sheet_name(import->sheet), NULL);
     }
     if (fields_list(import->fields) != (import->row_at != SIZE_MAX)) {
         return refusal_say(import->row_at == SIZE_MAX ? STATUS_ROW_NEEDED : STATUS_ROW_UNWANTED, "form", form, NULL);
@@ -246,9 +247,6 @@ bool import_sheet_nameless(const struct import_sheet *import, const struct sheet
 
 void import_sheet_place(const struct import_sheet *import, json_t *problem) {
     json_t *args = json_object_get(problem, "args");
-    if (json_integer_value(json_object_get(problem, "status")) == STATUS_PERIOD_WRONG_KIND) {
-        json_object_set_new(args, "expected", json_string(fields_period_kind(import->fields)));
-    }
     const char *name = json_string_value(json_object_get(args, "column"));
     for (size_t i = 0; name != NULL && i < import->column_count; i++) {
         const struct import_column *column = &import->columns[i];

@@ -27,7 +27,7 @@ struct import_sheet {
     int64_t problems_more, rows; /* rows: counted by import_sheet_check */
 };
 
-/* Finds out what the columns are. Told: HEADER_LINE_INVALID, COLUMN_UNKNOWN, FIELD_COMPUTED, CELL_DUPLICATE, PERIOD_INVALID (no period anywhere), ROW_NEEDED,
+/* Finds out what the columns are. Told: HEADER_LINE_INVALID, PERIOD_INVALID (no period anywhere), COLUMN_UNKNOWN, FIELD_COMPUTED, CELL_DUPLICATE, ROW_NEEDED,
  * ROW_UNWANTED. */
 CHECKED enum status import_sheet_columns(struct import_sheet *import);
 /* First pass: how the file writes decimals. */

@@ -7,18 +7,23 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 enum { DIR_BYTES_MAX = 1000 }; /* the names of the files in it must fit as well */
 
 static const struct option COMMON[] = {
-    {"--dir", OPTION_VALUE, "DIR", N_("the directory of this node (else $HOI_DIR, else /var/lib/hoi)")},
+    {"--dir", OPTION_VALUE, N_("DIR"), N_("the directory of this node (else $HOI_DIR, else /var/lib/hoi)")},
     {"--json", OPTION_FLAG, NULL, N_("print a JSON object instead of text")},
     {"--lang", OPTION_VALUE, "vi|en", N_("the language of texts (else from LANG; Vietnamese where none is set)")},
     {"--help", OPTION_FLAG, NULL, N_("show how the command is used")},
     {"--yes", OPTION_FLAG, NULL, N_("do not ask")},
     {NULL, OPTION_FLAG, NULL, NULL},
 };
+
+const char *options_word(const char *msgid) {
+    return msgid != NULL && *msgid != '\0' ? _(msgid) : NULL;
+}
 
 /* Does word name the option, alone or as NAME=VALUE? *value is what follows "=", or NULL. */
 static bool option_is(const struct option *option, const char *word, const char **value) {
@@ -99,16 +104,25 @@ static size_t distance(const char *a, const char *b) {
     return row[len];
 }
 
+static bool is_family(const struct options_input *input, const char *first) {
+    size_t len = strlen(first);
+    for (size_t i = 0; i < input->verb_count; i++) {
+        if (strncmp(input->verbs[i].name, first, len) == 0 && input->verbs[i].name[len] == ' ') {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void tell_unknown(const struct options_input *input, const char *first, const char *second) {
     char given[80];
     const char *nearest = NULL;
     size_t least = 3;
-    bool family = false;
+    bool family = is_family(input, first);
     snprintf(given, sizeof given, "%s%s%s", first, second != NULL ? " " : "", second != NULL ? second : "");
     for (size_t i = 0; i < input->verb_count; i++) {
         const char *name = input->verbs[i].name;
-        size_t len = strlen(first), far = distance(strchr(name, ' ') != NULL ? given : first, name);
-        family = family || (strncmp(name, first, len) == 0 && name[len] == ' ');
+        size_t far = distance(strchr(name, ' ') != NULL ? given : first, name);
         if (far < least) {
             least = far;
             nearest = name;
@@ -132,6 +146,26 @@ static void tell_unknown(const struct options_input *input, const char *first, c
     }
 }
 
+static bool is_help(const char *word) {
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* "unit --help" is "help unit": true, and the family stays as the argument of help. */
+static bool take_family_help(struct command *out, struct options_input *input, const char *first) {
+    int kept = 1;
+    for (int i = 1; i < input->argc; i++) {
+        if (!is_help(input->argv[i])) {
+            input->argv[kept++] = input->argv[i];
+        }
+    }
+    if (kept == input->argc || !is_family(input, first)) {
+        return false;
+    }
+    input->argc = kept;
+    out->verb = verb_find(input, "help", NULL);
+    return out->verb != NULL;
+}
+
 /* Moves the verb's words out of the way: what is left in argv after it are options and arguments. */
 static bool take_verb(struct command *out, struct options_input *input) {
     int at = next_word(input, 1);
@@ -144,6 +178,9 @@ static bool take_verb(struct command *out, struct options_input *input) {
     int taken = out->verb != NULL ? second : -1;
     if (out->verb == NULL) {
         out->verb = verb_find(input, input->argv[at], NULL);
+    }
+    if (out->verb == NULL && word == NULL && take_family_help(out, input, input->argv[at])) {
+        return true;
     }
     if (out->verb == NULL) {
         tell_unknown(input, input->argv[at], word);
@@ -189,7 +226,7 @@ static bool take_option(struct command *out, const struct options_input *input, 
         return options_flag(out, option->name) || record(out, option, "");
     }
     if (value == NULL && *at + 1 >= input->argc) {
-        refusal_usage(_("{option} needs a value: {option} {value}."), "option", option->name, "value", option->value, NULL);
+        refusal_usage(_("{option} needs a value: {option} {value}."), "option", option->name, "value", options_word(option->value), NULL);
         return false;
     }
     value = value != NULL ? value : input->argv[++*at];
@@ -201,7 +238,7 @@ static bool take_option(struct command *out, const struct options_input *input, 
         return true;
     }
     if (*at + 1 >= input->argc || out->given_count == OPTIONS_GIVEN_MAX) {
-        refusal_usage(_("{option} needs a value: {option} {value}."), "option", "--by level", "value", "LEVEL", NULL);
+        refusal_usage(_("{option} needs a value: {option} {value}."), "option", "--by level", "value", _("LEVEL"), NULL);
         return false;
     }
     out->given[out->given_count].option = option;
@@ -235,9 +272,9 @@ static bool count_arguments(const struct command *command) {
     }
     if (command->argument_count > verb->arguments_max) {
         refusal_usage(_("“{word}” is too much here. Usage: hoi {verb}[ {arguments}]"), "word", command->arguments[verb->arguments_max], "verb", verb->name,
-                      "arguments", verb->arguments, NULL);
+                      "arguments", options_word(verb->arguments), NULL);
     } else {
-        refusal_usage(_("Something is missing. Usage: hoi {verb}[ {arguments}]"), "verb", verb->name, "arguments", verb->arguments, NULL);
+        refusal_usage(_("Something is missing. Usage: hoi {verb}[ {arguments}]"), "verb", verb->name, "arguments", options_word(verb->arguments), NULL);
     }
     return false;
 }
@@ -279,7 +316,7 @@ bool options_parse(struct command *out, const struct options_input *input) {
         return false;
     }
     for (int i = 1; i < rest.argc; i++) { /* --help wins over every other mistake on the line */
-        out->help = out->help || strcmp(rest.argv[i], "--help") == 0 || strcmp(rest.argv[i], "-h") == 0;
+        out->help = out->help || is_help(rest.argv[i]);
     }
     if (out->help) {
         return true;
@@ -327,13 +364,14 @@ bool options_need(const struct command *command, const char *name) {
     if (options_flag(command, name)) {
         return true;
     }
-    refusal_usage(_("{option} is missing. Usage: hoi {verb}[ {arguments}]"), "option", name, "verb", command->verb->name, "arguments", command->verb->arguments,
-                  NULL);
+    refusal_usage(_("{option} is missing. Usage: hoi {verb}[ {arguments}]"), "option", name, "verb", command->verb->name, "arguments",
+                  options_word(command->verb->arguments), NULL);
     return false;
 }
 
 bool options_confirm(const struct command *command, const char *question) {
-    char answer[16] = "";
+    static const char *const YES[] = {"c", "co", "có", "y", "yes"}; /* "c" for "có", and "y" for those used to it */
+    char answer[64] = "";
     if (options_flag(command, "--yes") || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
         return true;
     }
@@ -341,6 +379,11 @@ bool options_confirm(const struct command *command, const char *question) {
     if (fgets(answer, sizeof answer, stdin) == NULL) {
         return false;
     }
-    /* "c" for "có", and "y" for those used to it. */
-    return strchr("cCyY", answer[0]) != NULL && answer[0] != '\0';
+    answer[strcspn(answer, " \r\n")] = '\0';
+    for (size_t i = 0; i < sizeof YES / sizeof YES[0]; i++) {
+        if (strcasecmp(answer, YES[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
 }

@@ -12,7 +12,7 @@ enum option_kind { OPTION_FLAG, OPTION_VALUE, OPTION_MANY };
 struct option {
     const char *name; /* "--unit"; NULL ends a list */
     enum option_kind kind;
-    const char *value; /* what its value is called in the help, such as CODE */
+    const char *value; /* what its value is called in the help, such as CODE (msgid) */
     const char *help;  /* msgid */
 };
 
@@ -20,7 +20,7 @@ struct command;
 struct verb {
     const char *name;                          /* "unit add" */
     int (*run)(const struct command *command); /* returns the exit status of the tool */
-    const char *arguments;                     /* "CODE --name TEXT": what follows the name in the usage line */
+    const char *arguments;                     /* "CODE --name TEXT": what follows the name in the usage line (msgid, or empty) */
     const char *description;                   /* msgid, one line */
     const struct option *options;              /* NULL: none */
     size_t arguments_min, arguments_max;
@@ -44,7 +44,7 @@ struct command {
 };
 
 /* Takes the common options and the verb out of the command line. Verbs of two words are looked for first. False: USAGE, told on standard error. verb NULL with
- * true: none was named. argv's array is reordered. */
+ * true: none was named. A family with --help ("unit --help") becomes "help unit". argv's array is reordered. */
 struct options_input {
     int argc;
     char **argv;
@@ -53,6 +53,8 @@ struct options_input {
 };
 bool options_parse(struct command *out, const struct options_input *input);
 const struct option *options_common(void); /* for the help; ended by a NULL name */
+/* What arguments and values are called, in the user's language; NULL where there are none. */
+const char *options_word(const char *msgid);
 
 /* The value of an option; the nth where it may be given many times. NULL: not given. A flag's value is "". */
 const char *options_value(const struct command *command, const char *name);

@@ -62,6 +62,13 @@ const char *output_errno(int number) {
                               : strerror(number);
 }
 
+const char *output_unwritten(enum status status) {
+    return status == STATUS_NOT_FOUND    ? _("there is no such folder")
+           : status == STATUS_PERMISSION ? _("you may not write there")
+           : status == STATUS_DISK_FULL  ? _("the disk is full")
+                                         : status_text(status);
+}
+
 /* ---- progress ---- */
 
 enum { BAR_CELLS = 30, THOUSAND = 1000 };

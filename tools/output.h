@@ -24,6 +24,8 @@ const char *output_text(const json_t *object, const char *key);
 
 /* Why a file could not be opened (errno), in the user's language where it is one of the usual reasons. Static. */
 const char *output_errno(int number);
+/* Why a file could not be written, the same way. Static. */
+const char *output_unwritten(enum status status);
 
 /* A bar on standard error, on a terminal only; cheap to call often. */
 struct output_progress {

@@ -1,5 +1,6 @@
 #include "tools/refusal.h"
 
+#include "tools/form_text.h"
 #include "tools/refusal_texts.h"
 #include "tools/refusal_words.h"
 #include "tools/table.h"
@@ -25,12 +26,11 @@ enum { SENTENCE_COUNT = sizeof SENTENCES / sizeof SENTENCES[0] };
 static const struct {
     const char *key, *msgid;
 } NAMES[] = {
-    {"unit", N_("unit")},     {"form", N_("form")},           {"field", N_("field")},   {"period", N_("period")},
-    {"code", N_("code")},     {"level", N_("level")},         {"row", N_("row")},       {"read", N_("read")},
-    {"value", N_("value")},   {"path", N_("place")},          {"parent", N_("parent")}, {"name", N_("name")},
-    {"reason", N_("reason")}, {"expected", N_("expected")},   {"what", N_("what")},     {"file", N_("file")},
-    {"dir", N_("directory")}, {"key", N_("setting")},         {"date", N_("date")},     {"id", N_("id")},
-    {"where", N_("where")},   {"candidates", N_("possible")},
+    {"unit", N_("unit")},       {"form", N_("form")},         {"field", N_("field")}, {"period", N_("period")}, {"code", N_("code")},
+    {"level", N_("level")},     {"row", N_("row")},           {"read", N_("read")},   {"line", N_("line")},     {"column", N_("column")},
+    {"address", N_("address")}, {"value", N_("value")},       {"path", N_("place")},  {"parent", N_("parent")}, {"name", N_("name")},
+    {"reason", N_("reason")},   {"expected", N_("expected")}, {"what", N_("what")},   {"file", N_("file")},     {"dir", N_("directory")},
+    {"key", N_("setting")},     {"date", N_("date")},         {"id", N_("id")},       {"where", N_("where")},   {"candidates", N_("possible")},
 };
 
 static const struct sentence *sentence_of(enum status status) {
@@ -98,6 +98,7 @@ struct lookup {
     const json_t *args;
     char number[32], range[96];
     bool problem; /* one line of a list */
+    bool kinds;   /* what was expected is a kind of period */
     size_t used_count;
     char used[KEYS_MAX][32];
 };
@@ -158,7 +159,9 @@ static const char *argument_text(struct lookup *lookup, const char *key) {
         return lookup->number;
     }
     const char *text = json_string_value(value);
-    if (text != NULL && (strcmp(key, "expected") == 0 || strcmp(key, "what") == 0)) {
+    if (text != NULL && lookup->kinds && strcmp(key, "expected") == 0) {
+        text = form_text_word(text);
+    } else if (text != NULL && (strcmp(key, "expected") == 0 || strcmp(key, "what") == 0)) {
         text = range_text(lookup->range, text) ? lookup->range : word_text(text);
     }
     return text != NULL && *text != '\0' ? text : NULL;
@@ -241,7 +244,7 @@ static void write_sentence(FILE *out, const char *template, struct lookup *looku
 }
 
 char *refusal_sentence(enum status status, const json_t *args) {
-    struct lookup lookup = {.args = args};
+    struct lookup lookup = {.args = args, .kinds = status == STATUS_PERIOD_WRONG_KIND};
     struct text_memory memory;
     text_memory_begin(&memory);
     write_sentence(memory.file, template_of(status), &lookup, true);
@@ -314,7 +317,7 @@ json_t *refusal_new_problem(enum status status, json_t *args) {
 
 void refusal_problem(FILE *out, const json_t *problem) {
     enum status status = refusal_status(json_integer_value(json_object_get(problem, "status")));
-    struct lookup lookup = {.args = json_object_get(problem, "args"), .problem = true};
+    struct lookup lookup = {.args = json_object_get(problem, "args"), .problem = true, .kinds = status == STATUS_PERIOD_WRONG_KIND};
     struct text_memory memory;
     text_memory_begin(&memory);
     fputs("  ", memory.file);

@@ -57,7 +57,7 @@
 #define REFUSAL_FORM_INVALID N_("The form has mistakes[: {what}]; nothing was added.")
 #define REFUSAL_FORM_CHANGED N_("A new version may not change this about a form that is in use[: {path}]. Take a new field name, or a new form.")
 #define REFUSAL_FIELD_UNKNOWN N_("The form[ “{form}”] has no field[ “{field}”]. `hoi form show NAME` lists its fields.")
-#define REFUSAL_PERIOD_INVALID N_("[“{period}” is ]not a period. Write 2025-06, 2025-Q2, 2025-H1, 2025-9M, 2025 or 2021-2026.")
+#define REFUSAL_PERIOD_INVALID N_("[{what}. ][“{period}” is not a period. ]A period is written 2025-06, 2025-Q2, 2025-H1, 2025-9M, 2025 or 2021-2026.")
 #define REFUSAL_PERIOD_WRONG_KIND N_("[The period {period} does not fit: ]the form[ “{form}”] is reported by another kind of period[: {expected}].")
 #define REFUSAL_VALUE_INVALID N_("[{field}: ][“{read}” ]cannot be read[; expected: {expected}].")
 #define REFUSAL_VALUE_RANGE N_("[{field}: ][{read} ]is outside what is allowed[; expected: {expected}].")
@@ -66,7 +66,10 @@
 #define REFUSAL_ROW_NEEDED N_("The form[ “{form}”] is a list: say which row (--row KEY, or the column “row”).")
 #define REFUSAL_ROW_UNWANTED N_("The form[ “{form}”] has no rows: leave out --row and the column “row”.")
 #define REFUSAL_UNIT_NOT_REPORTING N_("Units of this level do not report this form[ (unit {unit}, form {form})].")
-#define REFUSAL_REASON_NEEDED N_("For another unit's record[ ({unit})] a reason is needed: --reason TEXT for a correction, --on-behalf for a first entry.")
+#define REFUSAL_REASON_NEEDED \
+    N_("A reason is needed here[ ({unit})]: --reason TEXT to correct another unit's record, or what an office above corrected; --on-behalf for another " \
+       "unit's " \
+       "first entry.")
 #define REFUSAL_RECORD_EXISTS N_("The record[ of {unit}] is begun already: correct it with --reason TEXT.")
 #define REFUSAL_RECORD_OVERTAKEN N_("The record was changed meanwhile. Look at it again with `hoi show`, then enter it.")
 #define REFUSAL_FILE_REJECTED N_("The file[ {file}] has mistakes[ (line {line}): {what}]. Nothing was imported.")
@@ -78,9 +81,9 @@
     N_("The code[ “{unit}”] meant another unit then[: {then}; today: {now}]. Name the unit by its id, or say which date is meant: --codes-as-of DATE.")
 #define REFUSAL_SELECTOR_INVALID N_("[“{selector}” is ]not a selector. Write 560 (a unit), 560/* (with all below it) or 560/level:3, joined by commas.")
 #define REFUSAL_CONFIG_UNKNOWN N_("There is no setting[ “{key}”]. `hoi config` shows the settings.")
-#define REFUSAL_CONFIG_INVALID N_("[{value} is ]no value for the setting[ “{key}”].")
+#define REFUSAL_CONFIG_INVALID N_("[{value} is ]no value for the setting[ “{key}”][; expected: {expected}].")
 #define REFUSAL_TEXT_INVALID N_("The text is not in UTF-8[: {file}, line {line}]. In Excel: “Save as”, type “CSV UTF-8 (comma delimited)”.")
-#define REFUSAL_DATE_INVALID N_("[“{read}” is ]not a date. Write 30/06/2025 or 2025-06-30.")
+#define REFUSAL_DATE_INVALID N_("[{field}: ][“{read}” is ]not a date. Write 30/06/2025 or 2025-06-30.")
 #define REFUSAL_HEADER_LINE_INVALID N_("The header line[ of {file}] was not understood[: {what}].")
 #define REFUSAL_CELL_DUPLICATE N_("[{field}: ]given twice[; first in line {first_line}].")
 #define REFUSAL_REACH_NARROWED N_("Who may read a record cannot be narrowed afterwards.")

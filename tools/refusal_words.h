@@ -41,6 +41,10 @@ static const struct refusal_word {
     /* units */
     {"A-Z 0-9 . - _", N_("letters, digits and . - _, without blanks")},
     {"CODE", N_("a unit's code")},
+    /* settings */
+    {"tcp://ADDRESS:PORT", N_("tcp://ADDRESS:PORT, such as tcp://0.0.0.0:7400")},
+    {"tcp://HOST:PORT", N_("tcp://HOST:PORT")},
+    {"yes, no", N_("yes or no, in these words")},
     /* what a check found: store/check.c */
     {"header damaged", N_("an entry's header is damaged")},
     {"chain broken", N_("the chain of entries is broken")},

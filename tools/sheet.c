@@ -214,6 +214,15 @@ static char found_delimiter(const struct buffer *line) {
     return DELIMITERS[best];
 }
 
+/* Workbooks of Excel (.xlsx, .xls) and LibreOffice (.ods), which people take for tables. */
+static bool is_workbook(struct sheet *sheet) {
+    static const unsigned char ZIP[4] = {'P', 'K', 3, 4}, OLD[4] = {0xd0, 0xcf, 0x11, 0xe0};
+    unsigned char start[4];
+    bool whole = fread(start, 1, sizeof start, sheet->file) == sizeof start;
+    rewind(sheet->file);
+    return whole && (memcmp(start, ZIP, sizeof ZIP) == 0 || memcmp(start, OLD, sizeof OLD) == 0);
+}
+
 static bool read_header(struct sheet *sheet) {
     int64_t start = (int64_t)ftello(sheet->file);
     bool any = read_line(sheet);
@@ -280,6 +289,12 @@ enum status sheet_open(struct sheet **out, const char *path) {
         return STATUS_FILE_UNREADABLE;
     }
     sheet->bytes = (int64_t)about.st_size;
+    if (is_workbook(sheet)) {
+        refusal_say(STATUS_FILE_UNREADABLE, "file", path, "reason",
+                    _("it is an Excel workbook; open it in Excel and save it with “Save as”, type “CSV UTF-8 (comma delimited)”"), NULL);
+        sheet_close(sheet);
+        return STATUS_FILE_UNREADABLE;
+    }
     if (!skip_mark(sheet) || !read_header(sheet)) {
         enum status status = tell(sheet);
         sheet_close(sheet);

@@ -8,8 +8,8 @@
 enum { CARE_SECONDS = 3600 }; /* a centre's store has millions of records to read */
 
 const struct option verb_digest_options[] = {
-    {"--unit", OPTION_VALUE, "CODE", N_("what a node of this unit may hold (else this node's own)")},
-    {"--with", OPTION_VALUE, "CODE", N_("and a node of this one (else the root)")},
+    {"--unit", OPTION_VALUE, N_("CODE"), N_("what a node of this unit may hold (else this node's own)")},
+    {"--with", OPTION_VALUE, N_("CODE"), N_("and a node of this one (else the root)")},
     {NULL, OPTION_FLAG, NULL, NULL},
 };
 const struct option verb_check_options[] = {{NULL, OPTION_FLAG, NULL, NULL}};

@@ -56,6 +56,9 @@ int verb_config(const struct command *command) {
         print_settings(settings);
     } else if (status == STATUS_OK) {
         puts(output_text(settings, key));
+        if (value != NULL && client_daemon_runs(command)) {
+            table_say(stderr, _("Note: the running hoid goes on as before; the setting counts from its next start."), 2);
+        }
     }
     json_decref(result);
     return status_exit(status);

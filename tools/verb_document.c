@@ -14,12 +14,12 @@ enum { NOT_DONE = 1 };
 /* ---- send ---- */
 
 const struct option verb_send_options[] = {
-    {"--to", OPTION_VALUE, "SELECTOR", N_("who it is for: 560 (a unit), 560/* (with all below it), 560/level:3, joined by commas")},
-    {"--title", OPTION_VALUE, "TEXT", N_("its title")},
-    {"--text", OPTION_VALUE, "FILE", N_("a file with its text; - for standard input")},
-    {"--number", OPTION_VALUE, "TEXT", N_("its number, such as 05-CT/TW")},
-    {"--date", OPTION_VALUE, "DATE", N_("its date")},
-    {"--due", OPTION_VALUE, "DATE", N_("until when it is to be done")},
+    {"--to", OPTION_VALUE, N_("SELECTOR"), N_("who it is for: 560 (a unit), 560/* (with all below it), 560/level:3, joined by commas")},
+    {"--title", OPTION_VALUE, N_("TEXT"), N_("its title")},
+    {"--text", OPTION_VALUE, N_("FILE"), N_("a file with its text; - for standard input")},
+    {"--number", OPTION_VALUE, N_("TEXT"), N_("its number, such as 05-CT/TW")},
+    {"--date", OPTION_VALUE, N_("DATE"), N_("its date")},
+    {"--due", OPTION_VALUE, N_("DATE"), N_("until when it is to be done")},
     {NULL, OPTION_FLAG, NULL, NULL},
 };
 

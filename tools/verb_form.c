@@ -11,6 +11,7 @@
 
 #include "store/os.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 const struct option verb_form_add_options[] = {
@@ -20,7 +21,7 @@ const struct option verb_form_add_options[] = {
 const struct option verb_form_check_options[] = {{NULL, OPTION_FLAG, NULL, NULL}};
 const struct option verb_form_list_options[] = {{NULL, OPTION_FLAG, NULL, NULL}};
 const struct option verb_form_show_options[] = {
-    {"-o", OPTION_VALUE, "FILE.csv/.json", N_("write a template to fill in (.csv), or the form file (.json)")},
+    {"-o", OPTION_VALUE, N_("FILE.csv/.json"), N_("write a template to fill in (.csv), or the form file (.json)")},
     {NULL, OPTION_FLAG, NULL, NULL},
 };
 
@@ -32,11 +33,13 @@ static enum status read_form(const char *path, json_t **out) {
     struct buffer content;
     json_error_t error;
     buffer_init(&content, FORM_FILE_BYTES_MAX);
+    errno = 0;
     enum status status = os_file_read(path, FORM_FILE_BYTES_MAX, &content);
     if (status != STATUS_OK) {
         buffer_fini(&content);
+        const char *why = status == STATUS_TOO_LARGE ? NULL : output_errno(errno);
         status = status == STATUS_TOO_LARGE ? status : STATUS_FILE_UNREADABLE;
-        return refusal_say(status, "file", path, NULL);
+        return refusal_say(status, "file", path, "reason", why, NULL);
     }
     /* A byte order mark, as some editors write it, is no mistake. */
     size_t mark = content.len >= 3 && memcmp(content.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
@@ -189,7 +192,11 @@ static enum status write_file(const struct fields *fields, const char *path) {
     char *content = text_memory_end(&memory);
     enum status status = os_file_replace(path, bytes_of(content, memory.len), false);
     free(content);
-    return status == STATUS_OK ? status : refusal_say(STATUS_FILE_UNWRITABLE, "file", path, "reason", status_text(status), NULL);
+    if (status != STATUS_OK) {
+        return refusal_say(STATUS_FILE_UNWRITABLE, "file", path, "reason", output_unwritten(status), NULL);
+    }
+    text_print(stdout, _("Written: {file}\n"), "file", path, NULL);
+    return STATUS_OK;
 }
 
 int verb_form_show(const struct command *command) {
@@ -200,7 +207,10 @@ int verb_form_show(const struct command *command) {
     if (status == STATUS_OK) {
         status = fields_load(&fields, &client, command->arguments[0]);
     }
-    if (status == STATUS_OK && path != NULL) {
+    if (status == STATUS_OK && path != NULL && os_file_exists(path) &&
+        !options_confirm(command, _("The file is there already, perhaps filled in. Write over it? (c = yes, k = no)"))) {
+        status = refusal_say(STATUS_STORE_EXISTS, "path", path, NULL);
+    } else if (status == STATUS_OK && path != NULL) {
         status = write_file(&fields, path);
     } else if (status == STATUS_OK && command->json) {
         output_json(fields.form);

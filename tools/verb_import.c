@@ -9,10 +9,10 @@
 #include <stdlib.h>
 
 const struct option verb_import_options[] = {
-    {"--period", OPTION_VALUE, "P", N_("the period of all rows, where the file has no column for it")},
-    {"--codes-as-of", OPTION_VALUE, "DATE", N_("units bear the codes of that day (else of the period's last day)")},
+    {"--period", OPTION_VALUE, N_("P"), N_("the period of all rows, where the file has no column for it")},
+    {"--codes-as-of", OPTION_VALUE, N_("DATE"), N_("units bear the codes of that day (else of the period's last day)")},
     {"--on-behalf", OPTION_FLAG, NULL, N_("make the first entry of units below for them")},
-    {"--reason", OPTION_VALUE, "TEXT", N_("why records of units below are corrected")},
+    {"--reason", OPTION_VALUE, N_("TEXT"), N_("why records of units below are corrected")},
     {"--ignore-columns", OPTION_FLAG, NULL, N_("pass over columns that are no field of the form")},
     {"--dry-run", OPTION_FLAG, NULL, N_("only check, import nothing")},
     {NULL, OPTION_FLAG, NULL, NULL},

@@ -8,16 +8,16 @@
 #include "tools/text.h"
 #include "tools/verbs.h"
 
-#include "store/os.h"
+#include "store/request_unit.h"
 
 #include <limits.h>
 #include <stdlib.h>
 
 const struct option verb_init_options[] = {
-    {"--unit", OPTION_VALUE, "CODE", N_("the code of the root unit, such as VN")},
-    {"--name", OPTION_VALUE, "TEXT", N_("the root unit's name")},
-    {"--level", OPTION_VALUE, "LEVEL", N_("its level: 0 or central for a whole country")},
-    {"--recovery-dir", OPTION_VALUE, "OUT", N_("where the recovery keys are written: outside the node's directory, best on a stick")},
+    {"--unit", OPTION_VALUE, N_("CODE"), N_("the code of the root unit, such as VN")},
+    {"--name", OPTION_VALUE, N_("TEXT"), N_("the root unit's name")},
+    {"--level", OPTION_VALUE, N_("LEVEL"), N_("its level: 0 or central for a whole country")},
+    {"--recovery-dir", OPTION_VALUE, N_("OUT"), N_("where the recovery keys are written: outside the node's directory, best on a stick")},
     {"--recovery", OPTION_VALUE, "MofN", N_("how many of how many recovery keys are needed (else 2of3); none: for trials only")},
     {"--practice", OPTION_FLAG, NULL, N_("for practice: every screen says so")},
     {"--dry-run", OPTION_FLAG, NULL, N_("only check, write nothing")},
@@ -92,13 +92,45 @@ static bool inside(const char *path, const char *dir) {
     return strncmp(paths[0], paths[1], len) == 0 && (paths[0][len] == '\0' || paths[0][len] == '/');
 }
 
-static enum status read_command(const struct command *command, struct store_founding *founding, struct recovery_set *recovery) {
+/* What the first directive will say for ever, as unit.add would take it: NFC, no blanks around, no control characters. */
+struct names {
+    char association[ASSOCIATION_NAME_BYTES_MAX + 1], code[UNIT_CODE_BYTES_MAX + 1], unit[UNIT_NAME_BYTES_MAX + 1];
+};
+
+static enum status read_name(char *out, size_t max, const char *text, const char *what) {
+    struct buffer clean;
+    char expected[40];
+    const struct text_bounds bounds = {what, 1, max};
+    buffer_init(&clean, max);
+    enum status status = request_clean_text(bytes_of(text, strlen(text)), &bounds, false, &clean);
+    snprintf(out, max + 1, "%.*s", (int)clean.len, clean.len > 0 ? (const char *)clean.data : "");
+    buffer_fini(&clean);
+    snprintf(expected, sizeof expected, "1..%zu UTF-8 bytes", max);
+    return status == STATUS_OK ? status : refusal_say(STATUS_VALUE_INVALID, "field", what, "read", text, "expected", expected, NULL);
+}
+
+static enum status read_names(const struct command *command, struct names *names) {
+    enum status status = read_name(names->association, ASSOCIATION_NAME_BYTES_MAX, command->arguments[0], _("NAME"));
+    if (status == STATUS_OK) {
+        status = read_name(names->code, UNIT_CODE_BYTES_MAX, options_value(command, "--unit"), "--unit");
+    }
+    if (status == STATUS_OK && request_unit_code_valid(bytes_of(names->code, strlen(names->code))) != STATUS_OK) {
+        status = refusal_say(STATUS_VALUE_INVALID, "field", "--unit", "read", names->code, "expected", "A-Z 0-9 . - _", NULL);
+    }
+    return status == STATUS_OK ? read_name(names->unit, UNIT_NAME_BYTES_MAX, options_value(command, "--name"), "--name") : status;
+}
+
+static enum status read_command(const struct command *command, struct store_founding *founding, struct recovery_set *recovery, struct names *names) {
     const char *recovery_text = options_value(command, "--recovery"), *out = options_value(command, "--recovery-dir");
     if (!options_need(command, "--unit") || !options_need(command, "--name") || !options_need(command, "--level")) {
         return STATUS_USAGE;
     }
     if (!parse_level(options_value(command, "--level"), &founding->level)) {
         return refusal_say(STATUS_LEVEL_UNKNOWN, "level", options_value(command, "--level"), NULL);
+    }
+    enum status status = read_names(command, names);
+    if (status != STATUS_OK) {
+        return status;
     }
     if (!parse_recovery(recovery_text != NULL ? recovery_text : "2of3", &founding->recovery_threshold, &founding->recovery_count)) {
         refusal_usage(_("“{value}” does not say how many recovery keys are needed: --recovery 2of3 (at most 16), or --recovery none for trials."), "value",
@@ -114,9 +146,9 @@ static enum status read_command(const struct command *command, struct store_foun
                       "dir", command->dir, NULL);
         return STATUS_USAGE;
     }
-    founding->name = command->arguments[0];
-    founding->unit_code = options_value(command, "--unit");
-    founding->unit_name = options_value(command, "--name");
+    founding->name = names->association;
+    founding->unit_code = names->code;
+    founding->unit_name = names->unit;
     founding->practice = options_flag(command, "--practice");
     *recovery = (struct recovery_set){.association = founding->name, .dir = out, .threshold = founding->recovery_threshold, .count = founding->recovery_count};
     return STATUS_OK;
@@ -176,12 +208,13 @@ int verb_init(const struct command *command) {
     char store[PATH_MAX];
     struct store_founding founding = {0};
     struct recovery_set recovery;
-    enum status status = read_command(command, &founding, &recovery);
+    struct names names;
+    enum status status = read_command(command, &founding, &recovery, &names);
     if (status != STATUS_OK) {
         return status_exit(status);
     }
     snprintf(store, sizeof store, "%.4000s/store.db", command->dir);
-    if (os_file_exists(store)) {
+    if (client_node_lives(command)) {
         return status_exit(refusal_say(STATUS_STORE_EXISTS, "path", store, NULL));
     }
     if (options_flag(command, "--dry-run")) {

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 
 const struct option verb_log_options[] = {
-    {"--unit", OPTION_VALUE, "CODE", N_("only what this unit wrote")},
-    {"--node", OPTION_VALUE, "NODE", N_("only what this installation wrote")},
-    {"--limit", OPTION_VALUE, "N", N_("at most so many entries (else 100)")},
+    {"--unit", OPTION_VALUE, N_("CODE"), N_("only what this unit wrote")},
+    {"--node", OPTION_VALUE, N_("NODE"), N_("only what this installation wrote")},
+    {"--limit", OPTION_VALUE, N_("N"), N_("at most so many entries (else 100)")},
     {NULL, OPTION_FLAG, NULL, NULL},
 };
 

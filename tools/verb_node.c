@@ -17,7 +17,7 @@
 /* ---- invite ---- */
 
 const struct option verb_invite_options[] = {
-    {"--address", OPTION_MANY, "tcp://HOST:PORT",
+    {"--address", OPTION_MANY, N_("tcp://HOST:PORT"),
      N_("where the new office reaches this one; may be given up to four times (else what `hoi config advertise` says, or where hoid listens)")},
     {"--expires", OPTION_VALUE, "72h", N_("how long the token is valid: 72h, 3d, 90m (else 72h)")},
     {NULL, OPTION_FLAG, NULL, NULL},
@@ -96,7 +96,7 @@ int verb_invite(const struct command *command) {
 /* ---- join ---- */
 
 const struct option verb_join_options[] = {
-    {"--wait", OPTION_VALUE, "SECONDS", N_("how long to try to reach the level above (else 30)")},
+    {"--wait", OPTION_VALUE, N_("SECONDS"), N_("how long to try to reach the level above (else 30)")},
     {NULL, OPTION_FLAG, NULL, NULL},
 };
 
@@ -122,9 +122,7 @@ static bool read_token(const struct command *command, char out[TOKEN_TEXT_MAX]) 
 
 /* Where a node lives already, a token must not be used up. */
 static enum status check_directory(const struct command *command) {
-    char path[PATH_MAX];
-    snprintf(path, sizeof path, "%.4000s/store.db", command->dir);
-    if (os_file_exists(path)) {
+    if (client_node_lives(command)) {
         return refusal_say(STATUS_ALREADY_JOINED, "dir", command->dir, NULL);
     }
     enum status status = os_directory_make(command->dir);

@@ -12,10 +12,10 @@
 #include <stdlib.h>
 
 const struct option verb_rollup_options[] = {
-    {"--unit", OPTION_VALUE, "CODE", N_("the unit whose total is wanted (else this node's own)")},
-    {"--by", OPTION_VALUE, "unit|level LEVEL|period", N_("a line for each unit directly below, each unit of a level, or each period")},
-    {"--as-of", OPTION_VALUE, "DATE", N_("the structure of that day (else of the period's last day)")},
-    {"-o", OPTION_VALUE, "FILE.csv/.json", N_("write into a file")},
+    {"--unit", OPTION_VALUE, N_("CODE"), N_("the unit whose total is wanted (else this node's own)")},
+    {"--by", OPTION_VALUE, N_("unit|level LEVEL|period"), N_("a line for each unit directly below, each unit of a level, or each period")},
+    {"--as-of", OPTION_VALUE, N_("DATE"), N_("the structure of that day (else of the period's last day)")},
+    {"-o", OPTION_VALUE, N_("FILE.csv/.json"), N_("write into a file")},
     {NULL, OPTION_FLAG, NULL, NULL},
 };
 
@@ -29,6 +29,14 @@ static bool read_ending(const char *path, enum file_kind *kind) {
         return false;
     }
     return true;
+}
+
+static bool check_by(const char *by) {
+    if (by == NULL || strcmp(by, "unit") == 0 || strcmp(by, "level") == 0 || strcmp(by, "period") == 0) {
+        return true;
+    }
+    refusal_usage(_("“{value}” is no way to divide a roll-up: --by unit, --by level LEVEL or --by period."), "value", by, NULL);
+    return false;
 }
 
 /* "2025-01..2025-06": two periods; one period stands alone. */
@@ -56,7 +64,7 @@ static enum status write_file(const struct rollup_screen *screen, enum file_kind
     enum status status = os_file_replace(path, bytes_of(content, memory.len), false);
     free(content);
     if (status != STATUS_OK) {
-        return refusal_say(STATUS_FILE_UNWRITABLE, "file", path, "reason", status_text(status), NULL);
+        return refusal_say(STATUS_FILE_UNWRITABLE, "file", path, "reason", output_unwritten(status), NULL);
     }
     text_print(stdout, _("Written: {file}\n"), "file", path, NULL);
     return STATUS_OK;
@@ -87,7 +95,7 @@ int verb_rollup(const struct command *command) {
     struct client client;
     json_t *result = NULL, *borrowed;
     enum file_kind kind;
-    if (!read_ending(options_value(command, "-o"), &kind)) {
+    if (!read_ending(options_value(command, "-o"), &kind) || !check_by(options_value(command, "--by"))) {
         return status_exit(STATUS_USAGE);
     }
     enum status status = client_open(&client, command);

@@ -9,14 +9,14 @@
 #include <stdlib.h>
 
 const struct option verb_show_options[] = {
-    {"--unit", OPTION_VALUE, "CODE", N_("the unit it is about (else this node's own)")},
-    {"--row", OPTION_VALUE, "KEY", N_("only this row, in forms that are lists")},
-    {"--history", OPTION_FLAG, NULL, N_("also who said each value, and everything that was written about it")},
+    {"--unit", OPTION_VALUE, N_("CODE"), N_("the unit it is about (else this node's own)")},
+    {"--row", OPTION_VALUE, N_("KEY"), N_("only this row, in forms that are lists")},
+    {"--history", OPTION_FLAG, NULL, N_("also the whole story: who wrote which values, when, and why")},
     {NULL, OPTION_FLAG, NULL, NULL},
 };
 
-/* The farthest stage that the entry is known to have reached. */
-static const char *stage(const json_t *entry) {
+/* The farthest stage that the entry is known to have reached. How far another office got with its own way up is not known here. */
+static const char *stage(const json_t *entry, const char *self) {
     if (json_is_true(json_object_get(entry, "at_root"))) {
         return _("reached the centre");
     }
@@ -26,10 +26,10 @@ static const char *stage(const json_t *entry) {
     if (json_is_true(json_object_get(entry, "stored_above"))) {
         return _("stored at the level above");
     }
-    return _("written here, not sent yet");
+    return strcmp(output_text(entry, "node"), self) == 0 ? _("written here, not sent yet") : _("has arrived here");
 }
 
-/* The versions of a field that nobody has settled, or, in a history, all of them: who said what, when, and why. */
+/* The versions of a field that nobody has settled: who said what, when, and why. */
 static void print_versions(const struct fields *fields, size_t index, const json_t *versions) {
     size_t i;
     const json_t *version;
@@ -48,7 +48,7 @@ static void print_versions(const struct fields *fields, size_t index, const json
     }
 }
 
-static void print_fields(const struct fields *fields, const json_t *states, bool history) {
+static void print_fields(const struct fields *fields, const json_t *states) {
     struct table *table = table_new();
     table_column(table, "", TABLE_LEFT | TABLE_WRAP);
     table_column(table, "", TABLE_RIGHT | TABLE_WRAP);
@@ -75,10 +75,8 @@ static void print_fields(const struct fields *fields, const json_t *states, bool
     table_free(table);
     for (size_t i = 0; i < fields->count; i++) {
         const json_t *state = json_object_get(states, fields_name(fields, i));
-        bool contested = json_is_true(json_object_get(state, "contested"));
-        if (contested || (history && json_array_size(json_object_get(state, "versions")) > 0)) {
-            text_print(stdout, contested ? _("\n  {field} is contested; these values stand side by side:\n") : _("\n  {field}:\n"), "field",
-                       fields_label(fields, i), NULL);
+        if (json_is_true(json_object_get(state, "contested"))) {
+            text_print(stdout, _("\n  {field} is contested; these values stand side by side:\n"), "field", fields_label(fields, i), NULL);
             print_versions(fields, i, json_object_get(state, "versions"));
         }
     }
@@ -106,7 +104,7 @@ static const char *entry_kind(const json_t *entry) {
     return (bits & PUT_ON_BEHALF) != 0 ? _("entered on its behalf") : _("entered");
 }
 
-static void print_entries(const json_t *entries) {
+static void print_entries(const json_t *entries, const char *self) {
     size_t i;
     const json_t *entry;
     json_array_foreach(entries, i, entry) {
@@ -115,14 +113,83 @@ static void print_entries(const json_t *entries) {
         char *who = output_unit(json_object_get(entry, "unit"));
         char *line = text_format(_("  {time}  {kind} by {who}[, reason: {reason}] — {stage}"), "time",
                                  text_time(time, json_integer_value(json_object_get(entry, "time"))), "kind", entry_kind(entry), "who", who, "reason",
-                                 *reason != '\0' ? reason : NULL, "stage", stage(entry), NULL);
+                                 *reason != '\0' ? reason : NULL, "stage", stage(entry, self), NULL);
         table_paragraph(stdout, line, 4);
         free(line);
         free(who);
     }
 }
 
-static void print_record(const struct fields *fields, const json_t *result, bool history) {
+/* ---- the history ---- */
+
+struct told {
+    size_t order; /* of arrival */
+    json_int_t time;
+    const json_t *entry;
+};
+
+static int told_compare(const void *left, const void *right) {
+    const struct told *a = left, *b = right;
+    if (a->time != b->time) {
+        return a->time < b->time ? -1 : 1;
+    }
+    return a->order < b->order ? -1 : a->order > b->order;
+}
+
+/* The fields that an entry set, each with the value it gave: also what no longer counts. */
+static void print_written(const struct fields *fields, const json_t *written) {
+    for (size_t i = 0; i < fields->count; i++) {
+        const json_t *cell = json_object_get(written, fields_name(fields, i));
+        if (cell == NULL) {
+            continue;
+        }
+        const char *raw = output_text(cell, "raw"), *source = output_text(cell, "source");
+        char *label = fields_label_measured(fields, i), *value = fields_shown(fields, i, cell);
+        char *line = text_format("      {label}: {value}[ “{raw}”][ ({source})]", "label", label, "value", value, "raw", *raw != '\0' ? raw : NULL, "source",
+                                 *source != '\0' ? source : NULL, NULL);
+        table_paragraph(stdout, line, 8);
+        free(line);
+        free(value);
+        free(label);
+    }
+}
+
+static void print_told(const struct fields *fields, const json_t *entry, const char *self) {
+    char time[TEXT_SHORT], node[8], batch[12];
+    const char *reason = output_text(entry, "reason");
+    char *who = output_unit(json_object_get(entry, "unit"));
+    snprintf(node, sizeof node, "%.6s", output_text(entry, "node"));
+    snprintf(batch, sizeof batch, "%.8s", output_text(entry, "batch"));
+    char *line = text_format(_("  {time}  {kind} by {who} (node {node})[, reason: {reason}][, import {batch}] — {stage}"), "time",
+                             text_time(time, json_integer_value(json_object_get(entry, "time"))), "kind", entry_kind(entry), "who", who, "node", node, "reason",
+                             *reason != '\0' ? reason : NULL, "batch", *batch != '\0' ? batch : NULL, "stage", stage(entry, self), NULL);
+    table_paragraph(stdout, line, 4);
+    print_written(fields, json_object_get(entry, "fields"));
+    free(line);
+    free(who);
+}
+
+/* Oldest first by the clocks of those who wrote: the order in which entries came here is an accident of the lines. */
+static void print_history(const struct fields *fields, const json_t *entries, const char *self) {
+    size_t count = json_array_size(entries);
+    struct told *story = calloc(count + 1, sizeof *story);
+    if (story == NULL) {
+        print_entries(entries, self);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const json_t *entry = json_array_get(entries, i);
+        story[i] = (struct told){.order = i, .time = json_integer_value(json_object_get(entry, "time")), .entry = entry};
+    }
+    qsort(story, count, sizeof *story, told_compare);
+    fputs(_("History, the oldest first:\n"), stdout);
+    for (size_t i = 0; i < count; i++) {
+        print_told(fields, story[i].entry, self);
+    }
+    free(story);
+}
+
+static void print_record(const struct fields *fields, const json_t *result, bool history, const char *self) {
     size_t i;
     const json_t *row;
     char *unit = output_unit(json_object_get(result, "unit"));
@@ -137,9 +204,13 @@ static void print_record(const struct fields *fields, const json_t *result, bool
         if (*key != '\0') {
             text_print(stdout, _("Row {row}\n"), "row", key, NULL);
         }
-        print_fields(fields, json_object_get(row, "fields"), history);
+        print_fields(fields, json_object_get(row, "fields"));
         putchar('\n');
-        print_entries(json_object_get(row, "entries"));
+        if (history) {
+            print_history(fields, json_object_get(row, "entries"), self);
+        } else {
+            print_entries(json_object_get(row, "entries"), self);
+        }
     }
 }
 
@@ -188,7 +259,7 @@ int verb_show(const struct command *command) {
     if (status == STATUS_OK && command->json) {
         output_json(result);
     } else if (status == STATUS_OK) {
-        print_record(&fields, result, history);
+        print_record(&fields, result, history, output_text(client.hello, "node"));
     }
     json_decref(result);
     fields_fini(&fields);

@@ -105,6 +105,24 @@ static void add_uplinks(struct page *page) {
     }
 }
 
+/* ---- the levels below ---- */
+
+/* Only a running daemon can tell: without one nobody listens, and that is said already. */
+static void add_children(struct page *page) {
+    char count[TEXT_SHORT];
+    int64_t children = json_integer_value(json_object_get(page->status, "children"));
+    if (children == 0 || !page->daemon || !json_is_false(json_object_get(page->status, "listening"))) {
+        return;
+    }
+    fact(page, _("Levels below"), plain(_("not listened to")));
+    advise(page, text_format(PLURAL("{count} node that this office admitted cannot reach it: hoid listens nowhere. Set an address with `hoi config listen "
+                                    "tcp://ADDRESS:PORT`, then start hoid again.",
+                                    "{count} nodes that this office admitted cannot reach it: hoid listens nowhere. Set an address with `hoi config listen "
+                                    "tcp://ADDRESS:PORT`, then start hoid again.",
+                                    children),
+                             "count", text_count(count, children), NULL));
+}
+
 /* ---- what waits ---- */
 
 static void add_log(struct page *page) {
@@ -159,6 +177,17 @@ static void add_aside(struct page *page) {
                                         "{count} entries of this office were set aside above: `hoi log` and a call to the level above say why.", above),
                                  "count", text_count(count, above), NULL));
     }
+}
+
+/* What came is kept, but this node has trouble of its own with applying it: figures shown may be behind. */
+static void add_applying(struct page *page) {
+    const char *name = output_text(page->status, "applying");
+    if (*name == '\0' || strcmp(name, status_name(STATUS_OK)) == 0) {
+        return;
+    }
+    fact(page, _("Not applied for now"), refusal_sentence(refusal_named(name), NULL));
+    advise(page, plain(_("What other offices sent is kept but cannot be applied here for now: figures may be behind. It is tried again by itself; if it stays, "
+                         "`hoi check` says whether the store is sound, and `hoi rebuild` applies everything anew.")));
 }
 
 static void add_waiting(struct page *page) {
@@ -224,8 +253,10 @@ int verb_status(const struct command *command) {
         table_column(page.facts, "", TABLE_LEFT | TABLE_WRAP);
         add_identity(&page, client.hello);
         add_uplinks(&page);
+        add_children(&page);
         add_log(&page);
         add_aside(&page);
+        add_applying(&page);
         add_waiting(&page);
         add_disk(&page);
         add_recovery(&page);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 const struct option verb_sync_options[] = {
-    {"--wait", OPTION_VALUE, "SECONDS", N_("come back when everything written here is stored at the level above, or after so many seconds with status 3")},
+    {"--wait", OPTION_VALUE, N_("SECONDS"), N_("come back when everything written here is stored at the level above, or after so many seconds with status 3")},
     {NULL, OPTION_FLAG, NULL, NULL},
 };
 

@@ -12,10 +12,10 @@
 /* ---- unit add ---- */
 
 const struct option verb_unit_add_options[] = {
-    {"--name", OPTION_VALUE, "TEXT", N_("the unit's name")},
-    {"--level", OPTION_VALUE, "LEVEL", N_("its level: a number from 0 (the root), or a name such as province, commune")},
-    {"--parent", OPTION_VALUE, "CODE", N_("the unit it stands under (else this node's own)")},
-    {"--effective", OPTION_VALUE, "DATE", N_("from when on (else it has always been there)")},
+    {"--name", OPTION_VALUE, N_("TEXT"), N_("the unit's name")},
+    {"--level", OPTION_VALUE, N_("LEVEL"), N_("its level: a number from 0 (the root), or a name such as province, commune")},
+    {"--parent", OPTION_VALUE, N_("CODE"), N_("the unit it stands under (else this node's own)")},
+    {"--effective", OPTION_VALUE, N_("DATE"), N_("from when on (else it has always been there)")},
     {NULL, OPTION_FLAG, NULL, NULL},
 };
 
@@ -189,8 +189,8 @@ int verb_unit_import(const struct command *command) {
 
 const struct option verb_unit_list_options[] = {
     {"--tree", OPTION_FLAG, NULL, N_("indent each unit below the one it stands under")},
-    {"--under", OPTION_VALUE, "CODE", N_("only this unit and those below it")},
-    {"--as-of", OPTION_VALUE, "DATE", N_("the structure of that day (else today's)")},
+    {"--under", OPTION_VALUE, N_("CODE"), N_("only this unit and those below it")},
+    {"--as-of", OPTION_VALUE, N_("DATE"), N_("the structure of that day (else today's)")},
     {NULL, OPTION_FLAG, NULL, NULL},
 };
 
@@ -211,10 +211,12 @@ static void print_units(const json_t *units, const json_t *levels, bool tree) {
     table_column(table, _("Name"), TABLE_LEFT | TABLE_WRAP);
     table_column(table, _("Level"), TABLE_LEFT);
     json_array_foreach(units, i, unit) {
-        char number[24], indented[320];
+        char number[24], indented[320], id[12];
+        const char *code = output_text(unit, "code");
         size_t depth = depth_of(depths, unit);
         snprintf(indented, sizeof indented, "%*s%s", tree ? (int)(2 * depth) : 0, "", output_text(unit, "name"));
-        table_cell(table, output_text(unit, "code"));
+        snprintf(id, sizeof id, "%.8s", output_text(unit, "id")); /* by which a unit without a code is named */
+        table_cell(table, *code != '\0' ? code : id);
         table_cell(table, indented);
         table_cell(table, output_level(levels, json_integer_value(json_object_get(unit, "level")), number));
         table_row_end(table);
@@ -254,7 +256,7 @@ int verb_unit_list(const struct command *command) {
 /* ---- unit show ---- */
 
 const struct option verb_unit_show_options[] = {
-    {"--as-of", OPTION_VALUE, "DATE", N_("the structure of that day (else today's)")},
+    {"--as-of", OPTION_VALUE, N_("DATE"), N_("the structure of that day (else today's)")},
     {NULL, OPTION_FLAG, NULL, NULL},
 };
 
@@ -264,7 +266,7 @@ static void fact(struct table *table, const char *what, const char *value) {
     table_row_end(table);
 }
 
-static void print_history(const json_t *history) {
+static void print_history(const json_t *history, const json_t *levels) {
     static const struct {
         const char *attribute, *msgid;
     } ATTRIBUTES[] = {{"code", N_("code")}, {"name", N_("name")}, {"level", N_("level")}, {"parent", N_("parent")}};
@@ -278,13 +280,15 @@ static void print_history(const json_t *history) {
         char date[TEXT_SHORT], number[24];
         const char *effective = output_text(item, "effective"), *attribute = output_text(item, "attribute");
         const json_t *value = json_object_get(item, "value");
+        bool level = strcmp(attribute, "level") == 0; /* the number of a level comes as text */
         for (size_t j = 0; j < sizeof ATTRIBUTES / sizeof ATTRIBUTES[0]; j++) {
             attribute = strcmp(attribute, ATTRIBUTES[j].attribute) == 0 ? _(ATTRIBUTES[j].msgid) : attribute;
         }
-        snprintf(number, sizeof number, "%lld", (long long)json_integer_value(value));
         table_cell(table, *effective != '\0' ? text_date(date, effective) : _("always"));
         table_cell(table, attribute);
-        table_cell(table, json_is_string(value) ? json_string_value(value) : number);
+        table_cell(table, json_is_string(value) && !level
+                              ? json_string_value(value)
+                              : output_level(levels, json_is_string(value) ? strtoll(json_string_value(value), NULL, 10) : json_integer_value(value), number));
         table_row_end(table);
     }
     if (table_rows(table) > 0) {
@@ -319,7 +323,7 @@ static void print_unit(const json_t *unit, const json_t *levels) {
     table_print(table, stdout, false, 0);
     table_free(table);
     free(above_all);
-    print_history(json_object_get(unit, "history"));
+    print_history(json_object_get(unit, "history"), levels);
 }
 
 int verb_unit_show(const struct command *command) {
