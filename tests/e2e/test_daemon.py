@@ -2,10 +2,12 @@
 """Goal: a daemon starts, serves, refuses and ends as docs/operations.md says, whatever is on the other end of its local socket.
 
 1 ends      SIGTERM: exit 0, control socket and address file gone; a second daemon on the directory: exit 3, the first one unharmed
-2 refuses   no node here: 1; wrong use: 2; an address that is none: 1
+2 refuses   no node here: 1; wrong use: 2; an address that is none: 1; a directory that may not be read: 4 and PERMISSION
 3 socket    frames too long, no JSON, cut off, never read: each costs its own connection, others are answered at once
 4 once      without a daemon, `hoid --once` brings what was written to the level above: 0; with nobody there: 3 and a line of JSON
 5 join      the same token twice: one node; the token in another directory: refused; a damaged token: refused; nothing is left behind
+7 unheard   an office that admitted others and listens nowhere says so at its start and in its status
+6 past_a_level  a province invites a commune of a district that has no node: the commune learns its line and what it writes is stored above
 """
 import json
 import os
@@ -21,8 +23,11 @@ from tree import BIN, Tree, wait  # noqa: E402
 HOID = os.path.join(BIN, "hoid")
 
 
-def hoid(*args, stdin=""):
-    return subprocess.run([HOID, *args], input=stdin, capture_output=True, text=True, timeout=60)
+NOBODY = 65534 if os.geteuid() == 0 else None  # root goes through any door
+
+
+def hoid(*args, stdin="", user=None):
+    return subprocess.run([HOID, *args], input=stdin, capture_output=True, text=True, timeout=60, user=user)
 
 
 def refusal(result):
@@ -76,6 +81,16 @@ def refuses(tree):
     assert hoid("--dir", empty).returncode == 1
     assert hoid("--no-such-option").returncode == 2
     assert hoid("--dir", empty, "--join", "--once").returncode == 2
+    closed = os.path.join(tree.dir, "closed")
+    os.makedirs(closed, mode=0o700)
+    with open(os.path.join(closed, "store.db"), "w", encoding="utf-8"):
+        pass
+    os.chmod(closed, 0)
+    result = hoid("--dir", closed, "--once", user=NOBODY)
+    assert result.returncode == 4 and refusal(result)["name"] == "PERMISSION", result
+    result = hoid("--dir", closed, user=NOBODY)
+    assert result.returncode == 4 and "status=PERMISSION" in result.stderr, result
+    os.chmod(closed, 0o700)
     root = tree["VN"]
     root.stop()
     for address in ("tcp://127.0.0.1", "ipc:///tmp/x", "tcp://127.0.0.1:99999", "tcp://203.0.113.1:5555"):
@@ -149,12 +164,53 @@ def join(tree):
         assert result.returncode == 1 and refusal(result)["name"] == "TOKEN_MALFORMED", (text, result)
 
 
+def unheard(tree):
+    root = tree["VN"]
+    status = root.json("status")
+    assert status["listening"] is True and status["children"] > 0, status
+    root.stop()
+    address = root.json("config", "listen")["config"]["listen"]
+    status = root.json("status")
+    assert status["listening"] is False and status["children"] > 0, status
+    assert "config listen" not in root.hoi("status")  # no daemon runs: that is another matter
+    root.hoi("config", "listen", "")
+    with open(os.path.join(root.dir, "hoid.log"), "a", encoding="utf-8") as log:
+        deaf = subprocess.Popen([HOID, "--dir", root.dir], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        wait(lambda: os.path.exists(os.path.join(root.dir, "control.sock")), 20, "the deaf daemon")
+        status = wait(lambda: root.json("status"), 20, "its status")
+        assert status["listening"] is False and status["children"] > 0, status
+        assert "config listen tcp://" in " ".join(root.hoi("status").split())
+    finally:
+        deaf.terminate()
+        assert deaf.wait(30) == 0
+    with open(os.path.join(root.dir, "hoid.log"), encoding="utf-8") as log:
+        lines = [line for line in log if "id=not_listening" in line]
+    assert len(lines) == 1 and "level=warn" in lines[0] and f"children={status['children']}" in lines[0], lines
+    root.hoi("config", "listen", address)
+    root.start()
+
+
+def past_a_level(tree):
+    province = tree["1"]
+    province.hoi("unit", "add", "111", "--name", "Commune", "--level", "3", "--parent", "11")
+    commune = tree.join("1", "111")
+    shown = wait(lambda: commune.json("unit", "show", "111"), 20, "the commune to know its unit")
+    assert [unit["code"] for unit in shown["line"]] == ["11", "1", "VN"], shown
+    commune.hoi("unit", "add", "1111", "--name", "Chapter", "--level", "4")
+    commune.hoi("sync", "--wait", "20")
+    wait(lambda: tree["VN"].hoi("unit", "show", "1111"), 20, "its chapter at the root")
+    commune.stop()
+    commune.start()  # the next session opens with the unit that the views know
+    commune.hoi("sync", "--wait", "20")
+
+
 def main():
     with Tree() as tree:
         tree.found("VN", [("1", "VN", 1, "Province 1"), ("2", "VN", 1, "Province 2")], [])
         tree.join("VN", "1")
         wait(lambda: tree["1"].hoi("unit", "show", "1"), 20, "the office to know its unit")
-        for scenario in (ends, refuses, bad_clients, once, join):
+        for scenario in (ends, refuses, bad_clients, once, past_a_level, join, unheard):
             began = time.monotonic()
             scenario(tree)
             print(f"{scenario.__name__}: {time.monotonic() - began:.1f} s")

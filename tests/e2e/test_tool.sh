@@ -106,9 +106,32 @@ refused 1 HOI-0416 put welfare 2025-Q3 --unit 00025 --on-behalf rice_kg=1.250
 refused 1 HOI-0411 put welfare 2025-Q3 --unit 00025 --on-behalf giftz=1
 refused 1 HOI-0417 put welfare 2025-Q3 --unit 00025 --on-behalf per_gift=1
 refused 1 HOI-0415 put welfare 2025-Q3 --unit 00025 --on-behalf cash=-1
-refused 1 HOI-0413 put welfare 2025-06 --unit 00025 --on-behalf gifts=1
+refused 1 HOI-0413 put welfare 2025-06 --unit 00025 --on-behalf gifts=1; says "the kind that is wanted" "quý"
+refused 1 HOI-0413 show welfare 2025-06 --unit 00025; says "the kind that is wanted" "quý"
+refused 1 HOI-0413 rollup welfare 2025-06; says "the kind that is wanted" "quý"
 refused 1 HOI-0412 put welfare someday --unit 00025 --on-behalf gifts=1
 refused 1 HOI-0420 put welfare 2025-Q3 --unit 560 --on-behalf gifts=1
+
+# Its story: every entry with what it wrote, the oldest first, also what no longer counts.
+done_well put welfare 2025-Q3 --unit 00004 gifts=4.740 --reason "đếm lại"
+hoi show welfare 2025-Q3 --unit 00004 --history --json >record 2>/dev/null
+is "what the first wrote" "$(field rows.0.entries.0.fields.gifts.value <record) $(field rows.0.entries.0.fields.cash.qualifier <record)" "4731 over"
+is "what the second wrote" "$(field rows.0.entries.1.fields.note.state <record)" missing
+is "what the last wrote" "$(field rows.0.entries.2.fields.gifts.value <record) $(field rows.0.entries.2.reason <record)" "4740 đếm lại"
+is "no history unasked" "$(hoi show welfare 2025-Q3 --unit 00004 --json 2>/dev/null | field rows.0.entries.0 | grep -c fields)" 0
+done_well show welfare 2025-Q3 --unit 00004 --history; narrow "a history"
+says "a history" "Lịch sử, cũ nhất trước"; says "a history" "lý do: đếm lại"; says "a history" "Suất quà: 4.731"; says "a history" "Suất quà: 4.740"
+says "a history" "“trên 173 tỉ đồng”"; says "a history" "(máy $(hoi status --json 2>/dev/null | field node.id | cut -c1-6))"
+is "the oldest first" "$(grep -o 'Suất quà: 4.7[0-9]*' out | head -n 1)" "Suất quà: 4.731"
+hoi --lang en show welfare 2025-Q3 --unit 00004 --history >out 2>/dev/null; says "a history in English" "History, the oldest first"
+
+# An office above those that report may add figures of its own; that nobody waits for them is said.
+echo '{"name": "loose", "period": "year", "fields": [{"name": "a", "type": "integer"}]}' >loose.json
+done_well form add loose.json
+done_well put loose 2025 a=1; says "figures nobody waits for" "không thuộc diện phải báo cáo"
+is "nobody waits" "$(hoi put loose 2025 a=2 --json 2>/dev/null | field expected)" False
+done_well put loose 2025 --unit 00004 --on-behalf a=1
+if grep -q "không thuộc diện" out; then fail "a unit that is expected to report is told that it is not"; fi
 
 # 4. From tables: every dialect gives the same records as the first.
 printf 'unit,period,Tiền mặt vận động,rice_kg,SUẤT QUÀ,Note\n00004,2025-Q4,"275 triệu","1.250,5",40,"hai\ndòng"\n00025,2025-Q4,,12,7,\n' >plain.csv
@@ -144,6 +167,8 @@ for place in "dòng 3, cột 3 (cash): “abc”" "dòng 4, cột 1 (unit)" "dò
 done
 is "mistakes listed" "$(grep -c '^  dòng' out)" 7
 refused 1 HOI-0424 import welfare bad.csv --on-behalf --dry-run
+printf 'unit,period,gifts\n00004,2026-Q2,1\n00025,2026-06,1\n00004,2026-Q2,2\n' >twice.csv
+refused 1 HOI-0424 import welfare twice.csv --on-behalf; says "given twice" "lần đầu ở dòng 2"; says "the kind that is wanted" "quý"
 
 # 6. Adding up: exact, with completeness; into files.
 hoi rollup welfare 2025-Q4 --unit 560 --json >sum 2>/dev/null
