@@ -3,7 +3,7 @@
 #ifndef PROTOCOL_STATUS_H
 #define PROTOCOL_STATUS_H
 
-/* X(name, number, exit status of the tool, text for logs) - docs: the tool's contract, "Exit status". */
+/* X(name, number, exit status of the tool (0 done, 1 refused, 2 usage, 3 nobody answered in time, 4 store or disk failed), text for logs) */
 #define STATUS_TABLE(X) \
     X(OK, 0, 0, "done") \
     /* 01xx: the call itself */ \

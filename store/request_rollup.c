@@ -1,4 +1,4 @@
-/* The roll-up as people and scripts get it: the tool's contract, "Shapes of --json". The same bytes on every node that holds the same. */
+/* The roll-up as people and scripts get it: the shape stands in docs/control.md. The same bytes on every node that holds the same. */
 #include "store/form_words.h"
 #include "store/request_period.h"
 #include "store/rollup_query.h"

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 enum {
-    OPEN_MS_MAX = 5000, /* the tool's contract: socket, then lock, for 5 s */
+    OPEN_MS_MAX = 5000, /* the socket, then the lock: what a person at the keyboard waits for */
     LOCK_MS = 200,      /* how long one try at the lock takes, before the socket is tried again: a daemon may be starting */
     ANSWER_MS_MAX = 10 * 60 * 1000,
     FRAME_BYTES_MAX = 8 * 1024 * 1024
@@ -25,11 +25,7 @@ void client_timeout(struct client *client, int64_t seconds) {
 static enum status connect_daemon(const struct command *command, int *out) {
     char path[1200];
     snprintf(path, sizeof path, "%s/control.sock", command->dir);
-    enum status status = os_local_connect(out, path);
-    if (status != STATUS_OK && command->dir_is_default) {
-        status = os_local_connect(out, "/run/hoi/control.sock"); /* an installed service */
-    }
-    return status;
+    return os_local_connect(out, path);
 }
 
 bool client_daemon_runs(const struct command *command) {

@@ -328,7 +328,6 @@ bool options_parse(struct command *out, const struct options_input *input) {
     out->dir = options_value(out, "--dir");
     if (out->dir == NULL) {
         out->dir = environment != NULL && *environment != '\0' ? environment : DEFAULT_DIR;
-        out->dir_is_default = out->dir == DEFAULT_DIR;
     }
     if (strlen(out->dir) > DIR_BYTES_MAX || *out->dir == '\0') {
         refusal_usage(_("The name of the directory (--dir) is empty or too long."), NULL);

@@ -31,7 +31,6 @@ enum { OPTIONS_GIVEN_MAX = 64 };
 struct command {
     const struct verb *verb;
     const char *dir;
-    bool dir_is_default; /* neither --dir nor HOI_DIR */
     bool json, help;
     const char *lang;
     char **arguments; /* what is no option, in order */

@@ -12,6 +12,7 @@
 import json
 import os
 import socket
+import shutil
 import struct
 import subprocess
 import sys
@@ -26,8 +27,8 @@ HOID = os.path.join(BIN, "hoid")
 NOBODY = 65534 if os.geteuid() == 0 else None  # root goes through any door
 
 
-def hoid(*args, stdin="", user=None):
-    return subprocess.run([HOID, *args], input=stdin, capture_output=True, text=True, timeout=60, user=user)
+def hoid(*args, stdin="", user=None, program=HOID):
+    return subprocess.run([program, *args], input=stdin, capture_output=True, text=True, timeout=60, user=user)
 
 
 def refusal(result):
@@ -86,9 +87,12 @@ def refuses(tree):
     with open(os.path.join(closed, "store.db"), "w", encoding="utf-8"):
         pass
     os.chmod(closed, 0)
-    result = hoid("--dir", closed, "--once", user=NOBODY)
+    os.chmod(tree.dir, 0o711)
+    program = shutil.copy(HOID, os.path.join(tree.dir, "hoid-for-all"))  # the build folder may be closed to others
+    os.chmod(program, 0o755)
+    result = hoid("--dir", closed, "--once", user=NOBODY, program=program)
     assert result.returncode == 4 and refusal(result)["name"] == "PERMISSION", result
-    result = hoid("--dir", closed, user=NOBODY)
+    result = hoid("--dir", closed, user=NOBODY, program=program)
     assert result.returncode == 4 and "status=PERMISSION" in result.stderr, result
     os.chmod(closed, 0o700)
     root = tree["VN"]

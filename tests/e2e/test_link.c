@@ -1,5 +1,5 @@
-/* The wire against real sockets and hostile peers: daemon/link_zmq.c and daemon/guard.c, no store and no session. Numbered after the rows of the threat table
- * in docs/security.md: C5, D1, D2, D3, D4, E1, E3. Waits are bounded, and end as soon as what is waited for has happened. */
+/* The wire against real sockets and hostile peers: daemon/link_zmq.c and daemon/guard.c, no store and no session. Waits are bounded, and end as soon as what is
+ * waited for has happened. */
 #include "daemon/guard.h"
 #include "daemon/logger.h"
 #include "protocol/keys.h"
@@ -207,7 +207,7 @@ static void messages_go_both_ways_and_carry_the_proved_key(void **state) {
     honest_exchange(*state);
 }
 
-/* C5: a refused dealer never comes back by itself; a new one does, once the level above knows the key. */
+/* A refused dealer never comes back by itself; a new one does, once the level above knows the key. */
 static void a_refused_key_may_come_back(void **state) {
     struct world *world = *state;
     struct link_event event;
@@ -248,7 +248,7 @@ static void bad_addresses_are_refused(void **state) {
     assert_int_equal(link_listen(world->below.link, world->address, bound), STATUS_ADDRESS_IN_USE);
 }
 
-/* D3: without CURVE nobody gets in. */
+/* Without CURVE nobody gets in. */
 static void a_client_without_curve_reaches_nothing(void **state) {
     struct world *world = *state;
     void *context = zmq_ctx_new();
@@ -262,7 +262,7 @@ static void a_client_without_curve_reaches_nothing(void **state) {
     honest_exchange(world);
 }
 
-/* D4: whoever does not speak the protocol is dropped, and nothing else happens. */
+/* Whoever does not speak the protocol is dropped, and nothing else happens. */
 static void strangers_are_dropped(void **state) {
     struct world *world = *state;
     static const char HTTP[] = "GET / HTTP/1.1\r\nHost: hoi\r\n\r\nxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
@@ -273,7 +273,7 @@ static void strangers_are_dropped(void **state) {
     honest_exchange(world);
 }
 
-/* D1: a command frame that announces 300 MiB before any key is shown costs no memory. */
+/* A command frame that announces 300 MiB before any key is shown costs no memory. */
 static void a_huge_frame_before_the_handshake_is_cut_off(void **state) {
     struct world *world = *state;
     uint8_t greeting[64] = {0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 1, 'C', 'U', 'R', 'V', 'E'};
@@ -292,7 +292,7 @@ static void a_huge_frame_before_the_handshake_is_cut_off(void **state) {
     honest_exchange(world);
 }
 
-/* E1: a routing id of one's own is no way in. */
+/* A routing id of one's own is no way in. */
 static void a_chosen_routing_id_is_refused(void **state) {
     struct world *world = *state;
     void *context = zmq_ctx_new();
@@ -354,7 +354,7 @@ static void hostile_connect(struct world *world, struct curve_client *client) {
     assert_memory_equal(world->last.key, client->public, 32);
 }
 
-/* E3: the parts of one message without end, each within the bound. The guard ends the connection and shuts the key out for a while. */
+/* The parts of one message without end, each within the bound. The guard ends the connection and shuts the key out for a while. */
 static void an_endless_message_is_ended(void **state) {
     struct world *world = *state;
     static uint8_t part[256 * 1024];
@@ -381,7 +381,7 @@ static void an_endless_message_is_ended(void **state) {
     honest_exchange(world);
 }
 
-/* D2: silent connections are bounded in number and in time. */
+/* Silent connections are bounded in number and in time. */
 static void silent_connections_make_room(void **state) {
     struct world *world = *state;
     int fds[CONNECTIONS + 8];

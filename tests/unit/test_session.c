@@ -1,35 +1,5 @@
 /* The reconciliation engine in small situations: what goes over the link stands in transcripts (tests/sim/ram_pair.h). A is a commune, B the root above it. */
-#include "tests/sim/ram_fixture.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-static int set_up(void **state) {
-    *state = fixture_new();
-    return 0;
-}
-
-static int tear_down(void **state) {
-    fixture_free(*state);
-    return 0;
-}
-
-/* Connected, in step, transcript empty. */
-static void connect_in_step(struct fixture *fixture) {
-    fixture_connect(fixture);
-    pair_run(&fixture->pair);
-    assert_true(session_in_step(fixture->pair.session[0]) && session_in_step(fixture->pair.session[1]));
-    pair_forget(&fixture->pair);
-}
-
-static void assert_in_step(const struct fixture *fixture) {
-    assert_true(session_in_step(fixture->pair.session[0]));
-    assert_true(session_in_step(fixture->pair.session[1]));
-}
+#include "session_fixture.h"
 
 /* ---- the ordinary run ---- */
 
@@ -358,24 +328,23 @@ static void a_hello_that_lied_ends_the_session(void **state) {
 }
 
 int main(void) {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(first_load),
-        TEST(in_step_costs_one_message_each_way),
-        TEST(push_on_append),
-        TEST(both_push_at_once),
-        TEST(many_logs_go_by_buckets),
-        TEST(private_body_stays),
-        TEST(large_body_resumes),
-        TEST(spoilt_part_is_forgotten),
-        TEST(body_follows_when_it_comes),
-        TEST(missing_body_is_asked_for),
-        TEST(window_is_respected),
-        TEST(messages_adapt_to_the_line),
-        TEST(own_receipt_replaces),
-        TEST(more_receipts_than_a_list_holds),
-        TEST(the_hello_of_an_unknown_node_tells_its_unit),
-        TEST(a_hello_that_lied_ends_the_session),
+        SESSION_TEST(first_load),
+        SESSION_TEST(in_step_costs_one_message_each_way),
+        SESSION_TEST(push_on_append),
+        SESSION_TEST(both_push_at_once),
+        SESSION_TEST(many_logs_go_by_buckets),
+        SESSION_TEST(private_body_stays),
+        SESSION_TEST(large_body_resumes),
+        SESSION_TEST(spoilt_part_is_forgotten),
+        SESSION_TEST(body_follows_when_it_comes),
+        SESSION_TEST(missing_body_is_asked_for),
+        SESSION_TEST(window_is_respected),
+        SESSION_TEST(messages_adapt_to_the_line),
+        SESSION_TEST(own_receipt_replaces),
+        SESSION_TEST(more_receipts_than_a_list_holds),
+        SESSION_TEST(the_hello_of_an_unknown_node_tells_its_unit),
+        SESSION_TEST(a_hello_that_lied_ends_the_session),
     };
     return cmocka_run_group_tests_name("session", tests, NULL, NULL);
 }

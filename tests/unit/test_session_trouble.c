@@ -1,35 +1,8 @@
 /* The reconciliation engine when things go wrong: authors unknown, forks, false items, full disks, peers that break the protocol. A is a commune, B the root
  * above it. */
-#include "tests/sim/ram_fixture.h"
+#include "session_fixture.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-static int set_up(void **state) {
-    *state = fixture_new();
-    return 0;
-}
-
-static int tear_down(void **state) {
-    fixture_free(*state);
-    return 0;
-}
-
-static void connect_in_step(struct fixture *fixture) {
-    fixture_connect(fixture);
-    pair_run(&fixture->pair);
-    assert_true(session_in_step(fixture->pair.session[0]) && session_in_step(fixture->pair.session[1]));
-    pair_forget(&fixture->pair);
-}
-
-static void assert_in_step(const struct fixture *fixture) {
-    assert_true(session_in_step(fixture->pair.session[0]));
-    assert_true(session_in_step(fixture->pair.session[1]));
-}
 
 /* ---- messages made by hand ---- */
 
@@ -427,22 +400,21 @@ static void receipts_of_no_log_are_not_kept(void **state) {
 }
 
 int main(void) {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(admission_and_entries_in_one_message),
-        TEST(refused_log_comes_when_views_change),
-        TEST(blocked_log_is_probed),
-        TEST(false_items_are_refused),
-        TEST(log_not_entitled_is_refused),
-        TEST(body_not_entitled_is_left_out),
-        TEST(entry_held_is_passed_over),
-        TEST(fork_is_kept_as_evidence),
-        TEST(broken_messages_close_the_session),
-        TEST(hello_is_judged),
-        TEST(hello_again),
-        TEST(silence_ends_a_session),
-        TEST(stop_says_bye),
-        TEST(receipts_of_no_log_are_not_kept),
+        SESSION_TEST(admission_and_entries_in_one_message),
+        SESSION_TEST(refused_log_comes_when_views_change),
+        SESSION_TEST(blocked_log_is_probed),
+        SESSION_TEST(false_items_are_refused),
+        SESSION_TEST(log_not_entitled_is_refused),
+        SESSION_TEST(body_not_entitled_is_left_out),
+        SESSION_TEST(entry_held_is_passed_over),
+        SESSION_TEST(fork_is_kept_as_evidence),
+        SESSION_TEST(broken_messages_close_the_session),
+        SESSION_TEST(hello_is_judged),
+        SESSION_TEST(hello_again),
+        SESSION_TEST(silence_ends_a_session),
+        SESSION_TEST(stop_says_bye),
+        SESSION_TEST(receipts_of_no_log_are_not_kept),
     };
     return cmocka_run_group_tests_name("session trouble", tests, NULL, NULL);
 }

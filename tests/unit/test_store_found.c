@@ -1,31 +1,9 @@
 /* Making stores: founding, joining, opening, and what is refused; the key file under damage. */
-#include "store_scratch.h"
+#include "store_place.h"
 
 #include "store/key_file.h"
 
 #include <sys/stat.h>
-
-struct place {
-    char dir[SCRATCH_PATH], key[SCRATCH_PATH], db[SCRATCH_PATH];
-};
-
-static int setup(void **state) {
-    struct place *place = calloc(1, sizeof *place);
-    assert_non_null(place);
-    assert_int_equal(keys_init(), STATUS_OK);
-    scratch_make(place->dir);
-    scratch_path(place->key, place->dir, "node.key");
-    scratch_path(place->db, place->dir, "store.db");
-    *state = place;
-    return 0;
-}
-
-static int teardown(void **state) {
-    struct place *place = *state;
-    scratch_remove(place->dir);
-    free(place);
-    return 0;
-}
 
 static enum status open_status(const char *dir) {
     struct store *store = NULL;
@@ -354,18 +332,18 @@ static void a_joined_store_knows_itself_and_its_uplink(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_founded_store_opens_as_its_root, setup, teardown),
-        cmocka_unit_test_setup_teardown(nobody_founds_over_a_store, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_broken_off_founding_goes_on, setup, teardown),
-        cmocka_unit_test_setup_teardown(texts_are_held_to_the_rules_of_units, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_failed_founding_leaves_nothing_behind, setup, teardown),
-        cmocka_unit_test_setup_teardown(keys_that_cannot_be_made_leave_nothing_behind, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_directory_that_cannot_be_looked_into_is_told, setup, teardown),
-        cmocka_unit_test_setup_teardown(only_one_process_has_the_store, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_unclean_end_loses_nothing_and_is_checked, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_damaged_key_is_refused_wherever_the_damage, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_key_that_others_can_read_is_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_joined_store_knows_itself_and_its_uplink, setup, teardown),
+        PLACE_TEST(a_founded_store_opens_as_its_root),
+        PLACE_TEST(nobody_founds_over_a_store),
+        PLACE_TEST(a_broken_off_founding_goes_on),
+        PLACE_TEST(texts_are_held_to_the_rules_of_units),
+        PLACE_TEST(a_failed_founding_leaves_nothing_behind),
+        PLACE_TEST(keys_that_cannot_be_made_leave_nothing_behind),
+        PLACE_TEST(a_directory_that_cannot_be_looked_into_is_told),
+        PLACE_TEST(only_one_process_has_the_store),
+        PLACE_TEST(an_unclean_end_loses_nothing_and_is_checked),
+        PLACE_TEST(a_damaged_key_is_refused_wherever_the_damage),
+        PLACE_TEST(a_key_that_others_can_read_is_refused),
+        PLACE_TEST(a_joined_store_knows_itself_and_its_uplink),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

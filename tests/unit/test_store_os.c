@@ -1,28 +1,8 @@
 /* The seam to the operating system: files that are whole or not there, secrets, the lock, local frames. */
-#include "store_scratch.h"
+#include "store_place.h"
 
 #include <sys/stat.h>
 #include <sys/wait.h>
-
-struct place {
-    char dir[SCRATCH_PATH], path[SCRATCH_PATH];
-};
-
-static int setup(void **state) {
-    struct place *place = calloc(1, sizeof *place);
-    assert_non_null(place);
-    scratch_make(place->dir);
-    scratch_path(place->path, place->dir, "file");
-    *state = place;
-    return 0;
-}
-
-static int teardown(void **state) {
-    struct place *place = *state;
-    scratch_remove(place->dir);
-    free(place);
-    return 0;
-}
 
 static void assert_content(const char *path, const char *expected) {
     struct buffer content;
@@ -37,22 +17,22 @@ static void files_are_made_once_and_replaced_whole(void **state) {
     struct stat about;
     struct buffer content;
     buffer_init(&content, 1024);
-    assert_int_equal(os_file_read(place->path, 10, &content), STATUS_NOT_FOUND);
-    assert_int_equal(os_file_create(place->path, bytes_of("one", 3), false), STATUS_OK);
-    assert_int_equal(os_file_create(place->path, bytes_of("two", 3), false), STATUS_STORE_EXISTS);
-    assert_content(place->path, "one");
-    assert_int_equal(os_file_replace(place->path, bytes_of("three", 5), true), STATUS_OK);
-    assert_content(place->path, "three");
-    assert_int_equal(stat(place->path, &about), 0);
+    assert_int_equal(os_file_read(place->file, 10, &content), STATUS_NOT_FOUND);
+    assert_int_equal(os_file_create(place->file, bytes_of("one", 3), false), STATUS_OK);
+    assert_int_equal(os_file_create(place->file, bytes_of("two", 3), false), STATUS_STORE_EXISTS);
+    assert_content(place->file, "one");
+    assert_int_equal(os_file_replace(place->file, bytes_of("three", 5), true), STATUS_OK);
+    assert_content(place->file, "three");
+    assert_int_equal(stat(place->file, &about), 0);
     assert_int_equal(about.st_mode & 0777, 0600);
-    assert_int_equal(os_file_read(place->path, 4, &content), STATUS_TOO_LARGE);
-    assert_int_equal(os_file_read(place->path, 5, &content), STATUS_OK);
+    assert_int_equal(os_file_read(place->file, 4, &content), STATUS_TOO_LARGE);
+    assert_int_equal(os_file_read(place->file, 5, &content), STATUS_OK);
     assert_int_equal(os_file_read(place->dir, 5, &content), STATUS_FILE_UNREADABLE);
     assert_int_equal(os_file_create("/nowhere/at/all", bytes_of("x", 1), false), STATUS_NOT_FOUND);
     buffer_fini(&content);
     /* Nothing is left lying beside. */
-    os_file_remove(place->path);
-    assert_false(os_file_exists(place->path));
+    os_file_remove(place->file);
+    assert_false(os_file_exists(place->file));
     assert_int_equal(rmdir(place->dir), 0);
     assert_int_equal(os_directory_make(place->dir), STATUS_OK);
 }
@@ -66,8 +46,8 @@ static void directories_are_made_with_those_above(void **state) {
     assert_int_equal(os_directory_make(deep), STATUS_OK);
     assert_int_equal(stat(deep, &about), 0);
     assert_int_equal(about.st_mode & 0777, 0700);
-    assert_int_equal(os_file_create(place->path, bytes_of("x", 1), false), STATUS_OK);
-    assert_int_equal(os_directory_make(place->path), STATUS_FILE_UNREADABLE);
+    assert_int_equal(os_file_create(place->file, bytes_of("x", 1), false), STATUS_OK);
+    assert_int_equal(os_directory_make(place->file), STATUS_FILE_UNREADABLE);
     assert_true(os_disk_free(place->dir) >= 0);
     assert_true(os_disk_size(place->dir) >= os_disk_free(place->dir));
     assert_int_equal(os_disk_free("/nowhere/at/all"), -1);
@@ -87,14 +67,14 @@ static void a_secret_is_read_only_where_it_is_one(void **state) {
     char link[SCRATCH_PATH];
     struct buffer content;
     buffer_init(&content, 64);
-    assert_int_equal(os_file_create(place->path, bytes_of("secret", 6), true), STATUS_OK);
-    assert_int_equal(os_secret_read(place->path, 64, &content), STATUS_OK);
+    assert_int_equal(os_file_create(place->file, bytes_of("secret", 6), true), STATUS_OK);
+    assert_int_equal(os_secret_read(place->file, 64, &content), STATUS_OK);
     assert_int_equal(content.len, 6);
     scratch_path(link, place->dir, "link");
-    assert_int_equal(symlink(place->path, link), 0);
+    assert_int_equal(symlink(place->file, link), 0);
     assert_int_equal(os_secret_read(link, 64, &content), STATUS_KEY_UNSAFE);
-    assert_int_equal(chmod(place->path, 0604), 0);
-    assert_int_equal(os_secret_read(place->path, 64, &content), STATUS_KEY_UNSAFE);
+    assert_int_equal(chmod(place->file, 0604), 0);
+    assert_int_equal(os_secret_read(place->file, 64, &content), STATUS_KEY_UNSAFE);
     assert_int_equal(os_secret_read(place->dir, 64, &content), STATUS_KEY_UNSAFE);
     scratch_path(link, place->dir, "none");
     assert_int_equal(os_secret_read(link, 64, &content), STATUS_NOT_FOUND);
@@ -123,14 +103,14 @@ static void a_removed_lock_is_no_lock(void **state) {
     if (child == 0) {
         char byte;
         struct os_lock own;
-        bool fine = read(go[0], &byte, 1) == 1 && os_lock(&own, place->path, 20000, NULL) == STATUS_OK && os_file_exists(place->path);
+        bool fine = read(go[0], &byte, 1) == 1 && os_lock(&own, place->file, 20000, NULL) == STATUS_OK && os_file_exists(place->file);
         _exit(fine ? 0 : 1);
     }
-    assert_int_equal(os_lock(&lock, place->path, 0, NULL), STATUS_OK);
+    assert_int_equal(os_lock(&lock, place->file, 0, NULL), STATUS_OK);
     assert_int_equal(write(go[1], "x", 1), 1);
     int64_t end = os_monotonic_ms() + 20000;
-    while (!has_open(child, place->path) && os_monotonic_ms() < end) {}
-    os_file_remove(place->path);
+    while (!has_open(child, place->file) && os_monotonic_ms() < end) {}
+    os_file_remove(place->file);
     os_unlock(&lock);
     assert_int_equal(waitpid(child, &how, 0), child);
     assert_true(WIFEXITED(how) && WEXITSTATUS(how) == 0);
@@ -142,9 +122,9 @@ static void one_holds_the_lock(void **state) {
     const struct place *place = *state;
     struct os_lock lock, other;
     long holder = -1;
-    assert_int_equal(os_lock(&lock, place->path, 0, NULL), STATUS_OK);
+    assert_int_equal(os_lock(&lock, place->file, 0, NULL), STATUS_OK);
     int64_t start = os_monotonic_ms();
-    assert_int_equal(os_lock(&other, place->path, 120, &holder), STATUS_STORE_LOCKED);
+    assert_int_equal(os_lock(&other, place->file, 120, &holder), STATUS_STORE_LOCKED);
     assert_true(os_monotonic_ms() - start >= 120);
     assert_int_equal(holder, getpid());
     os_unlock(&other);
@@ -155,12 +135,12 @@ static void one_holds_the_lock(void **state) {
     assert_true(child >= 0);
     if (child == 0) {
         struct os_lock own;
-        _exit(os_lock(&own, place->path, 0, NULL) == STATUS_OK ? 0 : 1);
+        _exit(os_lock(&own, place->file, 0, NULL) == STATUS_OK ? 0 : 1);
     }
     int how;
     assert_int_equal(waitpid(child, &how, 0), child);
     assert_true(WIFEXITED(how) && WEXITSTATUS(how) == 0);
-    assert_int_equal(os_lock(&lock, place->path, 0, NULL), STATUS_OK);
+    assert_int_equal(os_lock(&lock, place->file, 0, NULL), STATUS_OK);
     os_unlock(&lock);
 }
 
@@ -181,13 +161,13 @@ static void frames_go_and_come(void **state) {
     struct os_peer peer;
     struct buffer frame;
     buffer_init(&frame, 1024 * 1024);
-    assert_int_equal(os_local_connect(&near, place->path), STATUS_NO_DAEMON);
-    assert_int_equal(os_local_listen(&listener, place->path), STATUS_OK);
+    assert_int_equal(os_local_connect(&near, place->file), STATUS_NO_DAEMON);
+    assert_int_equal(os_local_listen(&listener, place->file), STATUS_OK);
     struct stat about;
-    assert_int_equal(stat(place->path, &about), 0);
+    assert_int_equal(stat(place->file, &about), 0);
     assert_int_equal(about.st_mode & 0777, 0600);
     assert_int_equal(os_local_accept(&far, listener, &peer), STATUS_NOT_FOUND);
-    assert_int_equal(os_local_connect(&near, place->path), STATUS_OK);
+    assert_int_equal(os_local_connect(&near, place->file), STATUS_OK);
     assert_int_equal(os_local_accept(&far, listener, &peer), STATUS_OK);
     assert_int_equal(peer.uid, getuid());
     assert_int_equal(peer.pid, getpid());
@@ -224,8 +204,8 @@ static void bad_frames_end_the_exchange(void **state) {
     struct os_peer peer;
     struct buffer frame;
     buffer_init(&frame, 1024);
-    assert_int_equal(os_local_listen(&listener, place->path), STATUS_OK);
-    assert_int_equal(os_local_connect(&near, place->path), STATUS_OK);
+    assert_int_equal(os_local_listen(&listener, place->file), STATUS_OK);
+    assert_int_equal(os_local_connect(&near, place->file), STATUS_OK);
     assert_int_equal(os_local_accept(&far, listener, &peer), STATUS_OK);
     const uint8_t huge[4] = {0xff, 0xff, 0xff, 0xff};
     assert_int_equal(write(near, huge, sizeof huge), 4);
@@ -243,10 +223,10 @@ static void a_dead_socket_is_replaced_and_a_live_one_is_not(void **state) {
     const struct place *place = *state;
     int first, second;
     char deep[SCRATCH_PATH], path[SCRATCH_PATH + 200];
-    assert_int_equal(os_local_listen(&first, place->path), STATUS_OK);
-    assert_int_equal(os_local_listen(&second, place->path), STATUS_STORE_LOCKED);
+    assert_int_equal(os_local_listen(&first, place->file), STATUS_OK);
+    assert_int_equal(os_local_listen(&second, place->file), STATUS_STORE_LOCKED);
     os_local_close(&first); /* its file stays, as after a kill */
-    assert_int_equal(os_local_listen(&second, place->path), STATUS_OK);
+    assert_int_equal(os_local_listen(&second, place->file), STATUS_OK);
     os_local_close(&second);
     /* A path longer than a socket's name may be: */
     (void)snprintf(deep, sizeof deep, "%.60s/%090d", place->dir, 0);
@@ -261,15 +241,15 @@ static void a_dead_socket_is_replaced_and_a_live_one_is_not(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(files_are_made_once_and_replaced_whole, setup, teardown),
-        cmocka_unit_test_setup_teardown(directories_are_made_with_those_above, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_secret_is_read_only_where_it_is_one, setup, teardown),
-        cmocka_unit_test_setup_teardown(one_holds_the_lock, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_removed_lock_is_no_lock, setup, teardown),
+        PLACE_TEST(files_are_made_once_and_replaced_whole),
+        PLACE_TEST(directories_are_made_with_those_above),
+        PLACE_TEST(a_secret_is_read_only_where_it_is_one),
+        PLACE_TEST(one_holds_the_lock),
+        PLACE_TEST(a_removed_lock_is_no_lock),
         cmocka_unit_test(random_bytes_differ),
-        cmocka_unit_test_setup_teardown(frames_go_and_come, setup, teardown),
-        cmocka_unit_test_setup_teardown(bad_frames_end_the_exchange, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_dead_socket_is_replaced_and_a_live_one_is_not, setup, teardown),
+        PLACE_TEST(frames_go_and_come),
+        PLACE_TEST(bad_frames_end_the_exchange),
+        PLACE_TEST(a_dead_socket_is_replaced_and_a_live_one_is_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

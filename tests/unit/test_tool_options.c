@@ -55,10 +55,8 @@ static void test_places(void **state) {
     assert_true(parse("put a"));
     assert_string_equal(command.verb->name, "put");
     assert_string_equal(command.dir, "/var/lib/hoi");
-    assert_true(command.dir_is_default);
     assert_true(parse("--dir D --lang en put --unit 560 a b"));
     assert_string_equal(command.dir, "D");
-    assert_false(command.dir_is_default);
     assert_int_equal(command.argument_count, 2);
     assert_string_equal(command.arguments[1], "b");
     assert_string_equal(options_value(&command, "--unit"), "560");
