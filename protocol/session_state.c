@@ -42,8 +42,9 @@ static void digest_log(struct session *session, struct hash_stream *stream, stru
     size_t done = 0;
     do {
         size_t count = gathered.count - done < LOG_STATE_RECEIPTS_MAX ? gathered.count - done : LOG_STATE_RECEIPTS_MAX;
+        const struct held_receipt *receipts = count > 0 ? gathered.receipts + done : NULL;
         buffer_clear(&element);
-        session_fail(session, bucket_element_encode(&log->log, log->head_seq, &log->head_hash, gathered.receipts + done, count, &element));
+        session_fail(session, bucket_element_encode(&log->log, log->head_seq, &log->head_hash, receipts, count, &element));
         hash_stream_add(stream, buffer_bytes(&element));
         done += count;
     } while (done < gathered.count && !session_failed(session));

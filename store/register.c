@@ -166,7 +166,7 @@ static struct cell take_value(struct register_walk *walk, uint8_t tag) {
 }
 
 void register_begin(struct register_walk *walk, struct bytes state) {
-    *walk = (struct register_walk){.at = state.data, .end = state.data + state.len, .status = STATUS_OK};
+    *walk = (struct register_walk){.at = state.data, .end = state.len > 0 ? state.data + state.len : state.data, .status = STATUS_OK};
     uint8_t form = take_byte(walk);
     walk->general = form == GENERAL;
     if (form == SINGLE) {
