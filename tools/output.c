@@ -1,7 +1,8 @@
 #include "tools/output.h"
 
+#include "store/os.h"
+#include "tools/refusal.h"
 #include "tools/table.h"
-#include "tools/text.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -98,4 +99,15 @@ void output_progress_end(struct output_progress *progress) {
         fprintf(stderr, "\r%*s\r", (int)table_width(progress->what) + BAR_CELLS + 10, "");
     }
     progress->on = false;
+}
+
+enum status output_file(const char *path, struct text_memory *memory) {
+    char *content = text_memory_end(memory);
+    enum status status = os_file_replace(path, bytes_of(content, memory->len), false);
+    free(content);
+    if (status != STATUS_OK) {
+        return refusal_say(STATUS_FILE_UNWRITABLE, "file", path, "reason", output_unwritten(status), NULL);
+    }
+    text_print(stdout, _("Written: {file}\n"), "file", path, NULL);
+    return STATUS_OK;
 }

@@ -3,6 +3,7 @@
 #define TOOLS_OUTPUT_H
 
 #include "tools/options.h"
+#include "tools/text.h"
 
 #include <jansson.h>
 #include <stdint.h>
@@ -36,5 +37,8 @@ struct output_progress {
 void output_progress_begin(struct output_progress *progress, const char *what, int64_t total);
 void output_progress_to(struct output_progress *progress, int64_t done);
 void output_progress_end(struct output_progress *progress);
+
+/* Ends the memory and writes what it holds into a person's file, replacing what is there; says so, or why not (FILE_UNWRITABLE). */
+CHECKED enum status output_file(const char *path, struct text_memory *memory);
 
 #endif

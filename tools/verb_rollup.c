@@ -60,14 +60,7 @@ static enum status write_file(const struct rollup_screen *screen, enum file_kind
         fprintf(memory.file, "%s\n", json);
         free(json);
     }
-    char *content = text_memory_end(&memory);
-    enum status status = os_file_replace(path, bytes_of(content, memory.len), false);
-    free(content);
-    if (status != STATUS_OK) {
-        return refusal_say(STATUS_FILE_UNWRITABLE, "file", path, "reason", output_unwritten(status), NULL);
-    }
-    text_print(stdout, _("Written: {file}\n"), "file", path, NULL);
-    return STATUS_OK;
+    return output_file(path, &memory);
 }
 
 /* The names of units are asked for at the roll-up's own date, and only where people read them. */
