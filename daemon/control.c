@@ -1,6 +1,7 @@
 #include "daemon/control.h"
 
 #include "daemon/logger.h"
+#include "protocol/planted.h"
 #include "store/os.h"
 
 #include <errno.h>
@@ -107,7 +108,7 @@ static void serve_frame(struct control *control, struct client *client, int64_t 
         reply(client, service_refusal(STATUS_TOO_LARGE, NULL));
         return;
     }
-    json_t *request = json_loadb((const char *)client->in.data + HEAD_BYTES, len, JSON_REJECT_DUPLICATES, NULL);
+    json_t *request = json_loadb((const char *)client->in.data + HEAD_BYTES, len, PLANTED("key-given-twice") ? 0 : JSON_REJECT_DUPLICATES, NULL);
     size_t rest = client->in.len - HEAD_BYTES - len;
     if (rest == 0) {
         buffer_fini(&client->in);

@@ -130,10 +130,23 @@ static bool give_up(struct driver *driver, struct peer *peer, enum status why, e
     return false;
 }
 
+/* Has the session heard of all that the store holds and makes of it? */
+static bool knows_all(const struct driver *driver, const struct peer *peer) {
+    struct replica replica;
+    store_replica(driver->store, &replica);
+    return peer->version == replica.ops->version(replica.ctx) && peer->views == replica.ops->views_version(replica.ctx);
+}
+
+static void has_heard(const struct driver *driver, struct peer *peer) {
+    struct replica replica;
+    store_replica(driver->store, &replica);
+    peer->version = replica.ops->version(replica.ctx);
+    peer->views = replica.ops->views_version(replica.ctx);
+}
+
 /* One event and all that follows from it: 1. step, 2. persist and step again until nothing is left to persist, 3. send. */
 static bool step(struct driver *driver, struct peer *peer, struct session_event *event, enum status *reason) {
-    uint64_t before = store_version(driver->store);
-    bool knew_all = peer->version == before;
+    bool knew_all = knows_all(driver, peer);
     struct session_output output;
     session_step(peer->session, event, &output);
     while (output.persist_count > 0) {
@@ -149,7 +162,7 @@ static bool step(struct driver *driver, struct peer *peer, struct session_event 
         session_step(peer->session, &done, &output);
     }
     if (knew_all) {
-        peer->version = store_version(driver->store); /* all that is new came through this session */
+        has_heard(driver, peer); /* all that is new came through this session */
     }
     enum status status = send_all(driver, peer, &output, false);
     if (status == STATUS_OK) {
@@ -181,7 +194,7 @@ enum status driver_begin(struct driver *driver, struct peer *peer, int64_t now_m
         return status;
     }
     buffer_init(&peer->queue, QUEUE_BYTES_MAX);
-    peer->version = store_version(driver->store);
+    has_heard(driver, peer);
     peer->heard_ms = now_ms;
     struct session_event event = {.kind = SESSION_START, .now_ms = now_ms, .time = os_time()};
     return step(driver, peer, &event, &status) ? STATUS_OK : status;
@@ -194,11 +207,16 @@ bool driver_message(struct driver *driver, struct peer *peer, struct bytes messa
 }
 
 bool driver_changed(struct driver *driver, struct peer *peer, int64_t now_ms) {
-    if (peer->version == store_version(driver->store)) {
+    if (knows_all(driver, peer)) {
         return true;
     }
-    peer->version = store_version(driver->store);
+    has_heard(driver, peer);
     struct session_event event = {.kind = SESSION_CHANGED, .now_ms = now_ms};
+    return step(driver, peer, &event, NULL);
+}
+
+bool driver_ask(struct driver *driver, struct peer *peer, int64_t now_ms) {
+    struct session_event event = {.kind = SESSION_ASK, .now_ms = now_ms};
     return step(driver, peer, &event, NULL);
 }
 

@@ -24,7 +24,7 @@ struct peer {
     struct node_id node;
     struct unit_id unit;
     struct session *session;   /* NULL: none */
-    uint64_t version;          /* of the store, as the session last heard of it */
+    uint64_t version, views;   /* of the store, as the session last heard of it; the views may be made anew without a change, by a refusal */
     int64_t tick_ms, retry_ms; /* when the session wants a tick, when queued messages are tried again; INT64_MAX: never */
     int64_t heard_ms;          /* monotonic, the last message */
     struct buffer queue;       /* messages not sent yet, each after its length; queue_at bytes of it have gone */
@@ -37,6 +37,8 @@ CHECKED enum status driver_begin(struct driver *driver, struct peer *peer, int64
 bool driver_message(struct driver *driver, struct peer *peer, struct bytes message, int64_t now_ms, enum status *reason);
 /* Tells the session that the store has changed, if it has since the session last heard. */
 bool driver_changed(struct driver *driver, struct peer *peer, int64_t now_ms);
+/* Asks the peer, if the two are in step as far as is known, whether they are. */
+bool driver_ask(struct driver *driver, struct peer *peer, int64_t now_ms);
 /* Does what is due: a tick, a new try to send. */
 bool driver_tick(struct driver *driver, struct peer *peer, int64_t now_ms);
 /* When driver_tick is wanted. */

@@ -1,5 +1,7 @@
 #include "daemon/link_zmq.h"
 
+#include "protocol/planted.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -345,7 +347,7 @@ static bool zap_serve(struct link *link) {
     char user[65] = "";
     const char *code = "400", *text = "not admitted";
     if (count == ZAP_FRAMES && frame_is(&frames[0], "1.0") && frame_is(&frames[2], ZAP_DOMAIN) && frame_is(&frames[5], "CURVE") &&
-        zmq_msg_size(&frames[6]) == 32 && link->admit(link->admit_arg, zmq_msg_data(&frames[6]))) {
+        zmq_msg_size(&frames[6]) == 32 && (link->admit(link->admit_arg, zmq_msg_data(&frames[6])) || PLANTED("refused-key-let-in"))) {
         const uint8_t *key = zmq_msg_data(&frames[6]);
         for (size_t i = 0; i < 32; i++) {
             snprintf(user + 2 * i, 3, "%02x", key[i]);

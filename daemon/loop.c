@@ -59,7 +59,11 @@ static enum status open_store(struct loop *loop) {
 
 static enum status open_link(struct loop *loop) {
     const struct node_keys *keys = store_keys(loop->store);
-    const char *metered = store_config(loop->store, "metered");
+    const char *metered;
+    enum status status = store_config(loop->store, "metered", &metered);
+    if (status != STATUS_OK) {
+        return status;
+    }
     struct link_config config = {.transport_secret = keys->transport_secret,
                                  .transport_public = keys->transport_public,
                                  .metered = metered != NULL && strcmp(metered, "yes") == 0,
@@ -67,14 +71,18 @@ static enum status open_link(struct loop *loop) {
                                  .admit_arg = loop};
     loop->driver = (struct driver){.store = loop->store};
     os_random(loop->driver.incarnation, sizeof loop->driver.incarnation);
-    enum status status = link_open(&loop->link, &config);
+    status = link_open(&loop->link, &config);
     loop->driver.link = loop->link;
     uplink_init(&loop->uplink, &loop->driver, loop->options->uplink, loop->options->once ? 0 : START_DELAY_MS, os_monotonic_ms());
     return status;
 }
 
 static enum status open_downlink(struct loop *loop) {
-    const char *address = loop->options->listen != NULL ? loop->options->listen : store_config(loop->store, "listen");
+    const char *address = loop->options->listen;
+    enum status status = address != NULL ? STATUS_OK : store_config(loop->store, "listen", &address);
+    if (status != STATUS_OK) {
+        return status;
+    }
     snprintf(loop->listen_path, sizeof loop->listen_path, "%s/listen", loop->options->dir);
     os_file_remove(loop->listen_path);
     if (loop->options->once) {
@@ -87,7 +95,7 @@ static enum status open_downlink(struct loop *loop) {
         }
         return STATUS_OK;
     }
-    enum status status = downlink_open(&loop->downlink, &loop->driver, loop->options->connections_max);
+    status = downlink_open(&loop->downlink, &loop->driver, loop->options->connections_max);
     if (status == STATUS_OK) {
         status = link_listen(loop->link, address, loop->bound);
     }
@@ -244,11 +252,21 @@ static void turn(struct loop *loop, int64_t due_ms) {
     control_serve(loop->control, fds + 1, count - 1, now_ms);
 }
 
+/* Also what a request, an enrolment or the housekeeping came upon: this process would answer every figure with an error from now on. */
+static void look_at_store(struct loop *loop) {
+    enum status failed = store_failed(loop->store);
+    if (failed != STATUS_OK && loop->driver.fatal == STATUS_OK) {
+        logger_line(LOGGER_ERROR, "store_failed", "status=%s number=%d", status_name(failed), (int)failed);
+        loop->driver.fatal = failed;
+    }
+}
+
 static void run(struct loop *loop) {
     notify_state("READY=1");
     logger_line(LOGGER_INFO, "ready", "version=%s pid=%ld", HOI_VERSION, (long)getpid());
     while (!loop->stopping && !loop->service.stop && loop->driver.fatal == STATUS_OK) {
         turn(loop, take_time(loop));
+        look_at_store(loop);
     }
     logger_line(LOGGER_INFO, "stopping", "reason=%s", loop->driver.fatal != STATUS_OK ? status_name(loop->driver.fatal) : "asked");
 }

@@ -93,7 +93,8 @@ static void add_own_addresses(json_t *addresses, const char *port) {
  * is. */
 static json_t *with_addresses(struct service *service, const json_t *request) {
     const json_t *given = json_object_get(json_object_get(request, "args"), "addresses");
-    if (json_array_size(given) > 0 || service->bound[0] == 0 || store_config(service->store, "advertise") != NULL) {
+    const char *advertise;
+    if (json_array_size(given) > 0 || service->bound[0] == 0 || store_config(service->store, "advertise", &advertise) != STATUS_OK || advertise != NULL) {
         return NULL;
     }
     json_t *addresses = json_array();

@@ -11,8 +11,8 @@ enum {
     STABLE_MS = 30 * 1000,    /* a link that stood so long was a success: the next back-off begins anew */
     CONNECT_MS = 25 * 1000,   /* a name that does not resolve gives no event at all */
     HANDSHAKE_MS = 50 * 1000, /* longer than libzmq's own bound, which names the reason */
-    HELLO_MS = 20 * 1000,     /* a fresh hello asked for by somebody must be answered within this, or the line is taken for dead */
-    LIVELY_MS = 2000,         /* a message so recent proves an idle line without a hello */
+    ANSWER_MS = 20 * 1000,    /* what was asked because somebody waits must be answered within this, or the line is taken for dead */
+    LIVELY_MS = 2000,         /* a message so recent proves an idle line without a question */
     SILENT_MS = 30 * 1000     /* an exchange under way on the worst line hears something within this */
 };
 
@@ -58,7 +58,7 @@ static void back_off(struct uplink *uplink, enum uplink_state state, const char 
     int64_t delay_ms = round_over ? uplink->delay_ms : BACKOFF_MS;
     int64_t wait_ms = delay_ms / 2 + random_below(delay_ms / 2 + 1);
     uplink->state = state;
-    uplink->hello_ms = 0;
+    uplink->asked_ms = 0;
     uplink->due_ms = now_ms + wait_ms;
     logger_line(LOGGER_INFO, "uplink_down", "address=%s reason=%s again_in_ms=%lld", logger_safe(uplink->address).text, reason, (long long)wait_ms);
 }
@@ -108,7 +108,7 @@ static void message(struct uplink *uplink, const struct link_event *event, int64
     bool farewell = !event->malformed && message_type(event->message) == MESSAGE_BYE && bye_decode(&reason, event->message) == STATUS_OK;
     enum status why = STATUS_PEER_PROTOCOL;
     uplink->last_contact = os_time();
-    uplink->hello_ms = 0;
+    uplink->asked_ms = 0;
     if (!event->malformed && driver_message(uplink->driver, &uplink->peer, event->message, now_ms, &why)) {
         return;
     }
@@ -146,7 +146,7 @@ void uplink_event(struct uplink *uplink, const struct link_event *event, int64_t
 
 int64_t uplink_tick(struct uplink *uplink, int64_t now_ms) {
     if (uplink->state == UPLINK_CONNECTED) {
-        if (uplink->hello_ms != 0 && now_ms - uplink->hello_ms >= HELLO_MS) {
+        if (uplink->asked_ms != 0 && now_ms - uplink->asked_ms >= ANSWER_MS) {
             back_off(uplink, UPLINK_WAITING, "no_answer", now_ms);
         } else if (!driver_tick(uplink->driver, &uplink->peer, now_ms)) {
             back_off(uplink, UPLINK_WAITING, "session_ended", now_ms);
@@ -162,7 +162,7 @@ int64_t uplink_tick(struct uplink *uplink, int64_t now_ms) {
         return uplink->due_ms;
     }
     int64_t due = driver_due(&uplink->peer);
-    return uplink->hello_ms != 0 && uplink->hello_ms + HELLO_MS < due ? uplink->hello_ms + HELLO_MS : due;
+    return uplink->asked_ms != 0 && uplink->asked_ms + ANSWER_MS < due ? uplink->asked_ms + ANSWER_MS : due;
 }
 
 void uplink_changed(struct uplink *uplink, int64_t now_ms) {
@@ -171,15 +171,21 @@ void uplink_changed(struct uplink *uplink, int64_t now_ms) {
     }
 }
 
-/* A fresh hello over the line that stands: answered, or the line is dead. It begins the session anew, so an exchange under way is let be as long as it moves.
- */
+/* A question over the line that stands: answered, or the line is dead. In step it is for the peer's state. An exchange under way is let be as long as it moves;
+ * one that has fallen silent is begun anew with a fresh hello. */
 static void probe(struct uplink *uplink, int64_t now_ms) {
     int64_t silent_ms = now_ms - uplink->peer.heard_ms;
-    bool wanted = silent_ms >= (session_in_step(uplink->peer.session) ? LIVELY_MS : SILENT_MS);
-    if (!wanted || uplink->hello_ms != 0) {
+    bool in_step = session_in_step(uplink->peer.session);
+    if (silent_ms < (in_step ? LIVELY_MS : SILENT_MS) || uplink->asked_ms != 0) {
         return;
     }
-    uplink->hello_ms = now_ms;
+    uplink->asked_ms = now_ms;
+    if (in_step) {
+        if (!driver_ask(uplink->driver, &uplink->peer, now_ms)) {
+            back_off(uplink, UPLINK_WAITING, "session_ended", now_ms);
+        }
+        return;
+    }
     enum status status = driver_begin(uplink->driver, &uplink->peer, now_ms);
     if (status != STATUS_OK) {
         back_off(uplink, UPLINK_WAITING, status_name(status), now_ms);
@@ -203,7 +209,7 @@ enum status uplink_wake(struct uplink *uplink, int64_t now_ms) {
         link_hang_up(uplink->driver->link);
         uplink->state = UPLINK_WAITING;
         uplink->due_ms = now_ms;
-        uplink->hello_ms = 0;
+        uplink->asked_ms = 0;
     } else if (uplink->state == UPLINK_CONNECTED) {
         probe(uplink, now_ms);
     }
@@ -217,7 +223,7 @@ void uplink_watch(struct uplink *uplink, int64_t now_ms) {
 }
 
 bool uplink_in_step(const struct uplink *uplink) {
-    return uplink->peer.session != NULL && uplink->hello_ms == 0 && session_in_step(uplink->peer.session);
+    return uplink->peer.session != NULL && uplink->asked_ms == 0 && session_in_step(uplink->peer.session);
 }
 
 bool uplink_refused(const struct uplink *uplink) {

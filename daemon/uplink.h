@@ -16,7 +16,7 @@ struct uplink {
     int64_t since_ms;          /* CONNECTED: since when */
     int64_t delay_ms;          /* the last back-off, before jitter */
     int64_t last_contact;      /* seconds since 1970; 0: never since the start */
-    int64_t hello_ms;          /* a fresh hello was sent, and unanswered so far; 0: none */
+    int64_t asked_ms;          /* when the peer was asked whether it is there, and has not answered so far; 0: it was not */
     struct peer peer;
 };
 
@@ -28,7 +28,7 @@ void uplink_event(struct uplink *uplink, const struct link_event *event, int64_t
 int64_t uplink_tick(struct uplink *uplink, int64_t now_ms);
 /* The store has changed (or not: then nothing happens). */
 void uplink_changed(struct uplink *uplink, int64_t now_ms);
-/* Somebody asks for contact now, or a setting changed: back-off is forgotten, a waiting link dials at once, a standing one proves with a fresh hello that it stands.
+/* Somebody asks for contact now, or a setting changed: back-off is forgotten, a waiting link dials at once, a standing one proves that it stands: the peer is asked.
  * NO_UPLINK. */
 CHECKED enum status uplink_wake(struct uplink *uplink, int64_t now_ms);
 /* Somebody waits for the link to be in step: an exchange that has fallen silent is probed, well before heartbeats would tell. */

@@ -1,11 +1,12 @@
 #include "protocol/change.h"
 
 #include "protocol/parts.h"
+#include "protocol/planted.h"
 
 enum { NONCE_BYTES = 16 };
 
 void body_hash(struct hash *out, const struct association_id *association, const uint8_t salt[SALT_BYTES], struct bytes body) {
-    keys_hash(out, "body", association, bytes_of(salt, SALT_BYTES), body);
+    keys_hash(out, "body", association, bytes_of(salt, PLANTED("salt-not-hashed") ? 0 : SALT_BYTES), body);
 }
 
 enum status body_verify(const struct association_id *association, const struct header *header, struct bytes salt, struct bytes body) {
@@ -51,6 +52,21 @@ bool body_next(struct body_reader *body, struct change *out) {
     }
     *out = (struct change){.kind = kind, .place = (uint32_t)body->place, .payload = payload};
     body->place++;
+    return true;
+}
+
+bool body_only(struct body_reader *body, struct change *out) {
+    struct reader *reader = &body->reader;
+    *out = (struct change){0};
+    if (body->count != 1 || body->place != 0) {
+        return false;
+    }
+    reader_array(reader, 2, 2);
+    uint64_t kind = reader_uint(reader, UINT64_MAX);
+    if (reader->status != STATUS_OK || change_class(kind) != body->cls || body->cls == 0) {
+        return false;
+    }
+    *out = (struct change){.kind = kind, .payload = bytes_of(reader->at, (size_t)(reader->end - reader->at))};
     return true;
 }
 

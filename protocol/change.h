@@ -62,6 +62,9 @@ struct change {
 CHECKED enum status body_open(struct body_reader *out, struct bytes body, uint8_t cls);
 bool body_next(struct body_reader *reader, struct change *out); /* false at the end and on error */
 CHECKED enum status body_close(struct body_reader *reader);
+/* The one change of a body that has no other, its payload not looked at: all that is left of the body. Whoever decodes it finds whether it ends there, and has not
+ * read it twice. After body_open; no walk follows. False: the body has several, or its kind is none of the class. */
+bool body_only(struct body_reader *reader, struct change *out);
 
 /* Builds a body: nonce NULL unless the class is control. count payloads, each already encoded. */
 CHECKED enum status body_encode(struct buffer *out, const uint8_t *nonce, const struct change *changes, size_t count);

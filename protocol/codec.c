@@ -1,5 +1,7 @@
 #include "protocol/codec.h"
 
+#include "protocol/planted.h"
+
 /* One character beyond ASCII: what its first byte says, and the range of the second, which is where overlong forms,
  * surrogates and values past U+10FFFF would hide. */
 struct utf8_range {
@@ -17,7 +19,7 @@ static size_t utf8_character(const uint8_t *data, size_t len) {
         if (data[0] < range->first_min || data[0] > range->first_max) {
             continue;
         }
-        if (len < range->len || data[1] < range->second_min || data[1] > range->second_max) {
+        if (len < range->len || (data[1] < range->second_min && !PLANTED("overlong-text")) || data[1] > range->second_max) {
             return 0;
         }
         for (size_t j = 2; j < range->len; j++) {

@@ -1,13 +1,11 @@
-/* Entries messages: items gathered, compressed where that is shorter, and taken apart again (docs/protocol.md section 9). The only file that includes zstd.h.
- */
+/* Entries messages: items gathered, compressed where that is shorter, and taken apart again (docs/protocol.md section 9). */
 #include "protocol/message.h"
 
+#include "protocol/compress.h"
 #include "protocol/parts.h"
+#include "protocol/planted.h"
 
-#include <stdlib.h>
-#include <zstd.h>
-
-enum { ENTRIES_VALUES = 4, ENTRY_VALUES = 5, PART_VALUES = 8, LEVEL = 3, NODE_SIGNATURE_BYTES = 64, RECOVERY_PART_BYTES = 65 };
+enum { ENTRIES_VALUES = 4, ENTRY_VALUES = 5, PART_VALUES = 8, NODE_SIGNATURE_BYTES = 64, RECOVERY_PART_BYTES = 65 };
 enum codec { CODEC_NONE = 0, CODEC_ZSTD = 1 };
 
 /* ---- items ---- */
@@ -93,20 +91,6 @@ static enum status gather(struct buffer *raw, struct bytes items, size_t count) 
     return writer_end(&writer);
 }
 
-/* Compresses into a buffer one byte shorter than raw, so that what would not be shorter does not fit. Where it fails, out stays empty: the items go as they
- * are. */
-static enum status compress(struct buffer *out, struct bytes raw) {
-    buffer_init(out, raw.len - 1);
-    out->data = malloc(out->max);
-    if (out->data == NULL) {
-        return STATUS_NO_MEMORY;
-    }
-    out->capacity = out->max;
-    size_t len = ZSTD_compress(out->data, out->capacity, raw.data, raw.len, LEVEL);
-    out->len = ZSTD_isError(len) ? 0 : len;
-    return STATUS_OK;
-}
-
 static enum status pack(struct bytes raw, struct bytes packed, struct buffer *out) {
     struct writer writer;
     parts_open_message(&writer, out, ENTRIES_VALUES, MESSAGE_ENTRIES);
@@ -123,7 +107,8 @@ enum status entries_encode(struct bytes items, size_t count, struct buffer *out)
     }
     enum status status = gather(&raw, items, count);
     if (status == STATUS_OK) {
-        status = compress(&packed, buffer_bytes(&raw));
+        buffer_init(&packed, raw.len);
+        status = compress_frame(NULL, buffer_bytes(&raw), raw.len - 1, &packed); /* empty where the items go as they are */
     }
     if (status == STATUS_OK) {
         status = pack(buffer_bytes(&raw), buffer_bytes(&packed), out);
@@ -135,30 +120,6 @@ enum status entries_encode(struct bytes items, size_t count, struct buffer *out)
 
 /* ---- unpacking ---- */
 
-/* A skippable frame is a frame to zstd too, and holds nothing: only the magic number of a real one is taken. */
-static bool frame_begins(struct bytes data) {
-    static const uint8_t MAGIC[] = {0x28, 0xb5, 0x2f, 0xfd};
-    return data.len > sizeof MAGIC && memcmp(data.data, MAGIC, sizeof MAGIC) == 0;
-}
-
-/* Exactly one zstd frame that says it holds exactly raw_len bytes, and does. Nothing is allocated before that is known, and then no more than the limit. */
-static enum status decompress(struct buffer *out, struct bytes data, size_t raw_len) {
-    if (!frame_begins(data) || ZSTD_getFrameContentSize(data.data, data.len) != raw_len || ZSTD_findFrameCompressedSize(data.data, data.len) != data.len) {
-        return STATUS_COMPRESSION_BAD;
-    }
-    buffer_init(out, raw_len);
-    out->data = malloc(raw_len);
-    if (out->data == NULL) {
-        return STATUS_NO_MEMORY;
-    }
-    out->capacity = raw_len;
-    if (ZSTD_decompress(out->data, raw_len, data.data, data.len) != raw_len) {
-        return STATUS_COMPRESSION_BAD;
-    }
-    out->len = raw_len;
-    return STATUS_OK;
-}
-
 enum status entries_open(struct entries *out, struct bytes message) {
     struct reader reader;
     *out = (struct entries){0};
@@ -166,7 +127,7 @@ enum status entries_open(struct entries *out, struct bytes message) {
     reader_array(&reader, ENTRIES_VALUES, ENTRIES_VALUES);
     parts_read_type(&reader, MESSAGE_ENTRIES);
     uint64_t codec = reader_uint(&reader, CODEC_ZSTD);
-    size_t raw_len = (size_t)reader_uint(&reader, RAW_BYTES_MAX);
+    size_t raw_len = (size_t)reader_uint(&reader, PLANTED("unpacked-without-limit") ? UINT32_MAX : RAW_BYTES_MAX);
     struct bytes data = reader_bin(&reader, 1, RAW_BYTES_MAX);
     reader_close(&reader);
     if (raw_len == 0 || (codec == CODEC_NONE ? data.len != raw_len : data.len >= raw_len)) {
@@ -174,7 +135,8 @@ enum status entries_open(struct entries *out, struct bytes message) {
     }
     enum status status = reader_end(&reader);
     if (status == STATUS_OK && codec == CODEC_ZSTD) {
-        status = decompress(&out->raw, data, raw_len);
+        buffer_init(&out->raw, raw_len);
+        status = compress_expand(NULL, data, raw_len, &out->raw);
         data = buffer_bytes(&out->raw);
     }
     if (status != STATUS_OK) {

@@ -34,6 +34,7 @@ struct put {
     struct record_key *keys;
     uint16_t *ordinals;
     struct cell *cells;
+    bool whole; /* decoded: no cell is untouched */
     void *memory;
 };
 /* out needs put_fini also after an error. MALFORMED, TRUNCATED, TRAILING, NO_MEMORY. Row keys that were delta-coded live in put->memory. */

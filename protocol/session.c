@@ -301,6 +301,10 @@ static void look_after_time(struct session *session) {
 
 static int64_t next_tick_ms(const struct session *session) {
     int64_t wait = patience_ms(session);
+    int64_t receipts = session_send_receipts_wait_ms(session);
+    if (receipts > 0) {
+        wait = wait < 0 || receipts < wait ? receipts : wait;
+    }
     if (session->retry_mask != 0) {
         int64_t retry = session->retry_at_ms > session->now_ms ? session->retry_at_ms - session->now_ms : 0;
         wait = wait < 0 || retry < wait ? retry : wait;
@@ -388,6 +392,11 @@ static void take_event(struct session *session, const struct session_event *even
         break;
     case SESSION_STOP:
         say_bye(session, STATUS_OK);
+        break;
+    case SESSION_ASK:
+        if (session_state_in_step(session)) {
+            session_have_ask(session);
+        }
         break;
     default:
         break; /* a tick or a change: ending the step looks at both */

@@ -25,7 +25,8 @@ enum session_event_kind {
     SESSION_TICK,      /* time has passed */
     SESSION_CHANGED,   /* something was appended or persisted here outside this session (or views changed) */
     SESSION_PERSISTED, /* the last step's persist items: status says how it went (anything but OK: none of them is durable) */
-    SESSION_STOP       /* this side closes: a bye goes out */
+    SESSION_STOP,      /* this side closes: a bye goes out */
+    SESSION_ASK        /* somebody wants to be sure of the peer: in step, its state is asked for (session_in_step is false until it came); else nothing happens */
 };
 struct session_event {
     uint8_t kind;

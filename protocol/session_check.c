@@ -121,7 +121,7 @@ static enum verdict check_held(struct check *check) {
         session_fail(session, status);
         return VERDICT_DONE;
     }
-    if (!bytes_equal(held.header, came.header)) {
+    if (!bytes_equal(held.header, came.header) && !PLANTED("fork-ignored")) {
         struct persist *persist = session_receive_add(session, PERSIST_FORK);
         if (persist != NULL) {
             persist->log = header->log;
@@ -229,7 +229,7 @@ static enum verdict check_entry(struct check *check) {
     if (header->seq > head + 1 && !PLANTED("accept-gap")) {
         return refuse(check, &header->log, header->seq, REFUSED_GAP);
     }
-    if (head > 0 && header->seq == head + 1 && !ID_EQUAL(&header->prev, &head_hash)) {
+    if (head > 0 && header->seq == head + 1 && !ID_EQUAL(&header->prev, &head_hash) && !PLANTED("prev-not-compared")) {
         return refuse(check, &header->log, header->seq, REFUSED_FORK);
     }
     return check_new(check);
@@ -339,14 +339,15 @@ void session_check_receipt(struct session *session, const struct signed_receipt 
     struct unit_id unit;
     uint8_t key[32];
     if (receipt_decode(&receipt, bytes->receipt) != STATUS_OK || ID_EQUAL(&receipt.holder, &replica->self) ||
-        ASK(session, node, &receipt.holder, key, &unit) != STATUS_OK || !ASK(session, may_hold_receipt, &replica->unit, &receipt.holder, &receipt.log)) {
+        ASK(session, node, &receipt.holder, key, &unit) != STATUS_OK ||
+        (!ASK(session, may_hold_receipt, &replica->unit, &receipt.holder, &receipt.log) && !PLANTED("receipt-of-a-stranger"))) {
         return;
     }
     /* Of a log that is not here nothing is said in any state either; and whoever may sign could make up epochs without end. */
     if (ASK(session, head, &receipt.log, &head) != STATUS_OK || head.seq == 0) {
         return;
     }
-    if (keys_verify(bytes->signature, "receipt", &replica->founding->association, bytes->receipt, key) != STATUS_OK) {
+    if (keys_verify(bytes->signature, "receipt", &replica->founding->association, bytes->receipt, key) != STATUS_OK && !PLANTED("receipt-unsigned")) {
         return;
     }
     bool direct = ID_EQUAL(&receipt.holder, &session->config.peer);
@@ -362,7 +363,7 @@ void session_check_receipt(struct session *session, const struct signed_receipt 
             session_send_consider(session, log);
         }
     }
-    struct persist *persist = order > 0 || (direct && order != 0) ? session_receive_add(session, PERSIST_RECEIPT) : NULL;
+    struct persist *persist = order > 0 || ((direct || PLANTED("receipt-lowered")) && order != 0) ? session_receive_add(session, PERSIST_RECEIPT) : NULL;
     if (persist != NULL) {
         persist->log = receipt.log;
         persist->seq = receipt.seq;

@@ -126,6 +126,15 @@ void session_have_send(struct session *session, uint64_t mask) {
     session->awaiting_close = true;
 }
 
+void session_have_ask(struct session *session) {
+    static const uint8_t NONE[BUCKETS / 8];
+    struct buffer *message = session_message(session);
+    if (message != NULL) {
+        session_sent(session, have_encode(NONE, (struct bytes){0}, 0, message));
+        session->awaiting_close = true;
+    }
+}
+
 void session_have_send_buckets(struct session *session) {
     struct bucket_digests digests;
     struct buffer *message = session_message(session);
@@ -301,7 +310,8 @@ void session_have_take(struct session *session, struct bytes message) {
             }
         }
     }
-    session->rescan = session->close_due = true;
+    session->close_due = true;
+    session->rescan = session->rescan || marked != 0;
     session_have_send(session, marked & (differing | session_state_missing_mask(session)) & ~session->have_sent);
 }
 

@@ -29,7 +29,8 @@ enum {
     LAZY_PROGRESS_BYTES = MESSAGE_BYTES_LEAST, /* receipts not covered by progress yet; less than any sender's room in flight */
     WANTED_PAIRS_MAX = 16 * 1024,              /* a session's memory of bodies the peer lacks; more are told again by its have */
     RUN_ITEMS_MAX = 256,                       /* items made durable in one transaction */
-    HAVE_BYTES = 48 * 1024,                    /* where a have is split, at the border of a bucket */
+    RECEIPTS_MS = 50,       /* between receipts in one burst of the peer's: each costs a signature and a write to the peer's disk, and the last one counts */
+    HAVE_BYTES = 48 * 1024, /* where a have is split, at the border of a bucket */
     BUCKET_BYTES_MAX = 512 * 1024, /* of log states in one bucket, past which gaps and receipts are left out: a have is never longer than a message */
     BUCKET_GAP_PAIRS_MAX = 8 * 1024
 };
@@ -166,6 +167,7 @@ struct session {
     int64_t retry_delay_ms;
     unsigned retries;
     struct lane_queue lanes[LANES];
+    int64_t receipts_ms; /* when receipts may leave again in the burst of the peer's that is under way */
     struct session_line line;
     struct receiving receiving;
     uint64_t run;
@@ -226,6 +228,7 @@ bool session_state_in_step(const struct session *session);
 
 void session_have_send(struct session *session, uint64_t mask);
 void session_have_send_buckets(struct session *session);
+void session_have_ask(struct session *session); /* for the peer's state, by a have of no bucket */
 void session_have_take(struct session *session, struct bytes message);
 void session_have_take_buckets(struct session *session, struct bytes message);
 
@@ -234,14 +237,16 @@ void session_have_take_buckets(struct session *session, struct bytes message);
 void session_send_consider(struct session *session, struct session_log *log); /* puts it in the lanes where it has something to send */
 void session_send_clear_lanes(struct session *session);
 bool session_send_idle(const struct session *session); /* all lanes empty */
-void session_send_receipts(struct session *session);   /* those due, as far as the line allows */
-void session_send_pump(struct session *session);       /* everything, as far as the line allows */
+void session_send_receipts(struct session *session);   /* those due, as far as the line and a burst of the peer's allow */
+/* How long receipts that are due have to wait for others like them; 0: they need not. */
+int64_t session_send_receipts_wait_ms(const struct session *session);
+void session_send_pump(struct session *session); /* everything, as far as the line allows */
 void session_send_take_refused(struct session *session, struct bytes message);
 
 /* ---- session_line.c ---- */
 
 void session_line_init(struct session_line *line, uint32_t peer_window, uint32_t peer_message_max);
-uint32_t session_line_room(const struct session_line *line); /* bytes of the next message; 0: wait for progress */
+uint32_t session_line_room(const struct session_line *line); /* bytes of items for the next message; 0: wait for progress */
 uint64_t session_line_in_flight(const struct session_line *line);
 void session_line_sent(struct session_line *line, size_t bytes, bool entries, int64_t now_ms);
 /* False if the peer claims more than was sent. */

@@ -26,14 +26,11 @@ static uint64_t flight_limit(const struct session_line *line) {
 
 uint32_t session_line_room(const struct session_line *line) {
     uint64_t in_flight = PLANTED("ignore-window") ? 0 : session_line_in_flight(line);
-    if (in_flight >= flight_limit(line)) {
+    /* Where a whole message has no room yet, progress is waited for: else each answer would call forth a message as short as itself, for ever. */
+    if (in_flight >= flight_limit(line) || line->window - in_flight < line->target) {
         return 0;
     }
-    uint64_t left = line->window - in_flight;
-    if (left < MESSAGE_BYTES_LEAST) {
-        return 0;
-    }
-    return (uint32_t)(left < line->target ? left : line->target) - MESSAGE_FRAME_BYTES;
+    return line->target - MESSAGE_FRAME_BYTES;
 }
 
 void session_line_sent(struct session_line *line, size_t bytes, bool entries, int64_t now_ms) {

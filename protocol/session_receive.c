@@ -195,7 +195,10 @@ void session_receive_message(struct session *session, unsigned type, struct byte
         work_receipts(session);
         return;
     }
-    session->peer_burst = true;
+    if (!session->peer_burst) {
+        session->peer_burst = true;
+        session->receipts_ms = 0; /* its first receipts leave at once */
+    }
     enum status status = entries_open(&receiving->entries, buffer_bytes(&receiving->inbox));
     if (status != STATUS_OK) {
         session_fail(session, status == STATUS_NO_MEMORY ? status : STATUS_PEER_PROTOCOL);

@@ -275,7 +275,7 @@ static enum fill gather_body(struct session *session, struct gathering *gatherin
                         .seq = wanted->from,
                         .salt = entry.salt,
                         .offset = wanted->offset,
-                        .part = bytes_of(entry.body.data + wanted->offset, bytes)};
+                        .part = bytes_of(entry.body.data + (PLANTED("body-from-its-start") ? 0 : wanted->offset), bytes)};
     if (gather(session, gathering, log, wanted->from, &item) != FILL_NEXT) {
         return FILL_FULL;
     }
@@ -332,6 +332,8 @@ static bool send_entries(struct session *session, uint32_t room) {
     struct buffer *message = gathering.count > 0 ? session_message(session) : NULL;
     if (message != NULL) {
         session_sent(session, entries_encode(buffer_bytes(&gathering.raw), gathering.count, message));
+    }
+    if (message != NULL && !session_failed(session)) { /* else there is none */
         session_line_sent(&session->line, message->len, true, session->now_ms);
         session->close_due = !PLANTED("forget-close");
         session->sent_since_heard = true;
@@ -399,15 +401,22 @@ static void send_receipts(struct session *session, uint32_t room) {
         session_sent(session, receipts_encode(gathering->receipts, gathering->count, message));
         session_line_sent(&session->line, message->len, false, session->now_ms);
         session->stats.receipts_out += gathering->count;
+        session->receipts_ms = session->now_ms + RECEIPTS_MS;
         session->sent_since_heard = true;
     }
     buffer_fini(&gathering->bytes);
     free(gathering);
 }
 
+int64_t session_send_receipts_wait_ms(const struct session *session) {
+    bool wait = session->lanes[LANE_RECEIPTS].count > 0 && session->peer_burst && session->now_ms < session->receipts_ms;
+    return wait ? session->receipts_ms - session->now_ms : 0;
+}
+
 void session_send_receipts(struct session *session) {
     uint32_t room;
-    while (session->lanes[LANE_RECEIPTS].count > 0 && !session_failed(session) && (room = session_line_room(&session->line)) > 0) {
+    while (session->lanes[LANE_RECEIPTS].count > 0 && session_send_receipts_wait_ms(session) == 0 && !session_failed(session) &&
+           (room = session_line_room(&session->line)) > 0) {
         send_receipts(session, room);
     }
 }
@@ -418,6 +427,9 @@ void session_send_pump(struct session *session) {
         enum lane lane = 0;
         while (session->lanes[lane].count == 0) {
             lane++;
+        }
+        if (lane == LANE_RECEIPTS && session_send_receipts_wait_ms(session) > 0) {
+            return;
         }
         if (lane == LANE_RECEIPTS) {
             send_receipts(session, room);

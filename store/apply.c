@@ -5,6 +5,7 @@
  * 2. When the tree has grown, what waits for a unit or an author is judged again.
  * 3. When the tree has taken something back (tree_retractions), views may rest on it: they are dropped and made anew from all entries, with the tree as it now
  * is. */
+#include "protocol/planted.h"
 #include "store/apply.h"
 #include "store/form_view.h"
 #include "store/log.h"
@@ -58,6 +59,13 @@ enum status apply_take_back(struct store *store, int64_t entry_id, uint32_t plac
     return status == STATUS_OK && db_changes(store->db) > 0 ? receipt_is_due(store, entry_id) : status;
 }
 
+enum status apply_take_back_all(struct store *store, int64_t entry_id) {
+    struct query query = db_query(store->db, "DELETE FROM set_aside WHERE entry = ?");
+    query_bind_int(&query, entry_id);
+    enum status status = query_run(&query);
+    return status == STATUS_OK && db_changes(store->db) > 0 ? receipt_is_due(store, entry_id) : status;
+}
+
 /* ---- authority over records and documents ---- */
 
 enum status apply_author(const struct store *store, const struct log_id *log, uint32_t *unit, uint8_t *roles) {
@@ -81,22 +89,20 @@ static enum status record_lawful(const struct store *store, const struct header 
     if (unit == TREE_NONE) {
         return STATUS_UNIT_UNKNOWN;
     }
-    bool lawful = header->log.kind == LOG_REPORT ? unit == author : tree_over(store->tree, author, unit);
+    bool lawful = header->log.kind == LOG_REPORT ? unit == author || PLANTED("report-of-another-unit") : tree_over(store->tree, author, unit);
     return lawful ? STATUS_OK : STATUS_OUTSIDE_AUTHORITY;
 }
 
-/* A document may be for any units below its author's, and for single units above. */
+/* A document may be for any units below its author's, and for single units above. It stands where one of those that its author may write to is known: the others
+ * are passed over. A unit of another branch and one that nobody made are the same to offices that never hear of either: so all offices say of both that they wait. */
 static enum status document_lawful(const struct store *store, const struct header *header, uint32_t author) {
     for (size_t i = 0; i < header->audience_count; i++) {
         uint32_t unit = tree_unit(store->tree, &header->audience[i].unit);
-        if (unit == TREE_NONE) {
-            return STATUS_UNIT_UNKNOWN;
-        }
-        if (!tree_over(store->tree, author, unit) && !(header->audience[i].scope == SCOPE_UNIT && tree_over(store->tree, unit, author))) {
-            return STATUS_OUTSIDE_AUTHORITY;
+        if (unit != TREE_NONE && (tree_over(store->tree, author, unit) || (header->audience[i].scope == SCOPE_UNIT && tree_over(store->tree, unit, author)))) {
+            return STATUS_OK;
         }
     }
-    return STATUS_OK;
+    return STATUS_UNIT_UNKNOWN;
 }
 
 static enum status lawful(const struct store *store, const struct header *header) {
@@ -114,12 +120,7 @@ static enum status lawful(const struct store *store, const struct header *header
 
 /* As if it came now, whatever was set aside of it before. What stands already is taken once: facts, forms, documents and records know the same entry again. */
 static enum status apply_entry(struct store *store, const struct stored_entry *entry, const struct header *header) {
-    struct query query = db_query(store->db, "DELETE FROM set_aside WHERE entry = ?");
-    query_bind_int(&query, entry->id);
-    enum status status = query_run(&query);
-    if (status == STATUS_OK && db_changes(store->db) > 0) {
-        status = receipt_is_due(store, entry->id);
-    }
+    enum status status = apply_take_back_all(store, entry->id);
     if (status != STATUS_OK) {
         return status;
     }
@@ -224,7 +225,7 @@ static enum status chain_waits(struct store *store, struct pending *log, struct 
     query_bind_int(&query, ref->log.kind);
     query_bind_blob(&query, bytes_of(ref->log.epoch.b, sizeof ref->log.epoch.b));
     query_bind_int(&query, (int64_t)ref->seq);
-    log->waits = true;
+    log->waits = !PLANTED("epoch-not-awaited");
     if (query_next(&query)) {
         struct hash hash;
         query_fixed(&query, 0, hash.b, sizeof hash.b);
@@ -240,7 +241,7 @@ static enum status apply_log(struct store *store, struct pending *log, struct he
         int64_t id, body_state;
         struct stored_entry entry;
         status = entry_at(store, log->id, log->applied + 1, &id, &body_state);
-        if (status != STATUS_OK || body_state == BODY_MISSING) {
+        if (status != STATUS_OK || (body_state == BODY_MISSING && !PLANTED("applied-past-a-gap"))) {
             break;
         }
         if (body_state == BODY_HELD) {
@@ -400,7 +401,7 @@ static enum status retry_unknown(struct store *store, struct header *header) {
 static enum status apply_round(struct store *store, struct header *header) {
     uint64_t before = tree_version(store->tree);
     enum status status = apply_logs(store, header);
-    if (status == STATUS_OK && tree_version(store->tree) != before) {
+    if (status == STATUS_OK && tree_version(store->tree) != before && !PLANTED("waits-for-ever")) {
         status = retry_waiting(store, header);
     }
     return status;

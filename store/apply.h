@@ -8,6 +8,8 @@
 CHECKED enum status apply_whole_aside(struct store *store, int64_t entry_id, enum status reason);
 /* What was set aside stands now. Harmless where it was not. */
 CHECKED enum status apply_take_back(struct store *store, int64_t entry_id, uint32_t place);
+/* The same for all of an entry, before it is judged anew. */
+CHECKED enum status apply_take_back_all(struct store *store, int64_t entry_id);
 /* Does this version apply changes of the kind? (change_known, and in a test build one more.) */
 bool apply_knows(uint64_t kind);
 /* The author's unit and roles. AUTHOR_UNKNOWN: it does not stand; unit TREE_NONE for the recovery log. */

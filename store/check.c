@@ -13,6 +13,7 @@ struct check {
     json_t *findings;
     struct check_counts *counts;
     struct header *header;
+    struct buffer body; /* of the entry under way */
 };
 
 /* Adds one finding; the walk goes on. */
@@ -83,8 +84,13 @@ static enum status log_check(struct check *check, struct log_walk *walk) {
     while (status == STATUS_OK && query_next(&query)) {
         struct hash hash;
         query_fixed(&query, 1, hash.b, sizeof hash.b);
+        buffer_clear(&check->body);
+        status = log_take_body(check->store, query_blob(&query, 5), &check->body);
+        if (status != STATUS_OK && status != STATUS_STORE_DAMAGED && status != STATUS_TOO_LARGE)
+            break;
+        /* A body that cannot be expanded is left empty, which is not what its hash says. */
         const struct entry entry = {
-            .header = query_blob(&query, 2), .signature = query_blob(&query, 3), .salt = query_blob(&query, 4), .body = query_blob(&query, 5)};
+            .header = query_blob(&query, 2), .signature = query_blob(&query, 3), .salt = query_blob(&query, 4), .body = buffer_bytes(&check->body)};
         status = entry_check(check, walk, (uint64_t)query_int(&query, 0), &hash, &entry, (int)query_int(&query, 6));
     }
     enum status ended = query_end(&query);
@@ -208,7 +214,7 @@ static enum status views_check(struct check *check) {
 }
 
 enum status check_run(struct store *store, json_t *findings, struct check_counts *counts) {
-    struct check check = {.store = store, .findings = findings, .counts = counts, .header = malloc(sizeof *check.header)};
+    struct check check = {.store = store, .findings = findings, .counts = counts, .header = malloc(sizeof *check.header), .body = {.max = BODY_BYTES_MAX}};
     *counts = (struct check_counts){.units = (int64_t)tree_standing_count(store->tree)};
     if (check.header == NULL)
         return STATUS_NO_MEMORY;
@@ -225,6 +231,7 @@ enum status check_run(struct store *store, json_t *findings, struct check_counts
         status = record_walk(store, record_check, &check);
     if (status == STATUS_OK)
         status = views_check(&check);
+    buffer_fini(&check.body);
     free(check.header);
     return status;
 }

@@ -7,7 +7,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -118,7 +117,9 @@ static enum status pragma(struct db *db, const char *sql, const char *value) {
     status = db_status(db, code);
     if (status == STATUS_OK && value != NULL) {
         const char *text = code == SQLITE_ROW ? (const char *)sqlite3_column_text(stmt, 0) : NULL;
-        if (text == NULL || strcmp(text, value) != 0)
+        if (text == NULL && sqlite3_errcode(db->sqlite) == SQLITE_NOMEM)
+            status = STATUS_NO_MEMORY;
+        else if (text == NULL || strcmp(text, value) != 0)
             status = STATUS_INTERNAL;
     }
     sqlite3_finalize(stmt);
@@ -141,8 +142,13 @@ static enum status settings_make(struct db *db, bool create) {
     if (status == STATUS_OK)
         status = pragma(db, settings[0].set, settings[0].value);
     /* Only a database without any page takes it; the first page is made by the switch to WAL. */
-    if (status == STATUS_OK && create && pragma(db, "PRAGMA page_count", "0") == STATUS_OK)
-        status = pragma(db, "PRAGMA auto_vacuum=INCREMENTAL", NULL);
+    if (status == STATUS_OK && create) {
+        status = pragma(db, "PRAGMA page_count", "0");
+        if (status == STATUS_OK)
+            status = pragma(db, "PRAGMA auto_vacuum=INCREMENTAL", NULL);
+        else if (status == STATUS_INTERNAL) /* another number */
+            status = STATUS_OK;
+    }
     for (size_t i = 1; status == STATUS_OK && i < sizeof settings / sizeof settings[0]; i++) {
         status = pragma(db, settings[i].set, NULL);
         if (status == STATUS_OK)
@@ -151,6 +157,23 @@ static enum status settings_make(struct db *db, bool create) {
     if (status == STATUS_OK && PLANTED("no-sync"))
         status = pragma(db, "PRAGMA synchronous=OFF", NULL);
     return status;
+}
+
+static enum status steps_make(struct db *db) {
+    static const char *const sql[DB_STEPS] = {
+        [DB_BEGIN] = "BEGIN IMMEDIATE", [DB_COMMIT] = "COMMIT", [DB_ROLLBACK] = "ROLLBACK", [DB_SAVEPOINT] = "SAVEPOINT part", [DB_BACK] = "ROLLBACK TO part", [DB_RELEASE] = "RELEASE part",
+    };
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < DB_STEPS; i++)
+        status = db_status(db, sqlite3_prepare_v3(db->sqlite, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &db->steps[i], NULL));
+    return status;
+}
+
+/* What a process that was killed had written but not synced yet is read like what is durable: nobody may be told of it before it is. Carried over into the
+ * database it is, even where a sync has failed before and the system took the log's pages for clean. The log is synced first: what then finds no room stands. */
+static enum status recovered_make_durable(struct db *db) {
+    enum status status = db_status(db, sqlite3_wal_checkpoint_v2(db->sqlite, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL));
+    return status == STATUS_DISK_FULL ? STATUS_OK : status;
 }
 
 enum status db_open(struct db **out, const char *path, bool create, const char *vfs) {
@@ -163,9 +186,17 @@ enum status db_open(struct db **out, const char *path, bool create, const char *
     enum status status = db->sqlite == NULL ? STATUS_NO_MEMORY : db_status(db, code);
     if (status == STATUS_OK)
         status = settings_make(db, create);
+    if (status == STATUS_OK)
+        status = steps_make(db);
     /* The first read recovers the log of an unclean end: a damaged file shows here. */
     if (status == STATUS_OK)
         status = pragma(db, "SELECT count(*) FROM sqlite_schema", NULL);
+    /* What cannot be opened for writing, SQLite opens for reading, whatever the reason was: every change would be refused for as long as this process lives. With
+     * the log beside it, it does the same; what comes next shows that. */
+    if (status == STATUS_OK && sqlite3_db_readonly(db->sqlite, "main") == 1)
+        status = STATUS_PERMISSION;
+    if (status == STATUS_OK)
+        status = recovered_make_durable(db);
     if (status != STATUS_OK) {
         db_close(db);
         return status;
@@ -180,6 +211,8 @@ void db_close(struct db *db) {
     db_rollback(db);
     for (size_t i = 0; i < DB_STATEMENTS; i++)
         sqlite3_finalize(db->statements[i].stmt);
+    for (size_t i = 0; i < DB_STEPS; i++)
+        sqlite3_finalize(db->steps[i]);
     int code = sqlite3_close(db->sqlite);
     assert(code == SQLITE_OK); /* else somebody walks a query still */
     (void)code;
@@ -192,11 +225,24 @@ static enum status execute(struct db *db, const char *sql) {
     return db_status(db, sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL));
 }
 
+static enum status take_step(struct db *db, enum db_step step) {
+    enum status status = db_status(db, sqlite3_step(db->steps[step]));
+    (void)sqlite3_reset(db->steps[step]); /* repeats the error */
+    return status;
+}
+
+/* What db_rollback could not roll back is now, before anything is added to it or read of it. */
+static enum status rest_rolled_back(struct db *db) {
+    return db->begun || sqlite3_get_autocommit(db->sqlite) ? STATUS_OK : take_step(db, DB_ROLLBACK);
+}
+
 enum status db_begin(struct db *db) {
     assert(!db->begun);
     if (db->failed != STATUS_OK)
         return db->failed;
-    enum status status = execute(db, "BEGIN IMMEDIATE");
+    enum status status = rest_rolled_back(db);
+    if (status == STATUS_OK)
+        status = take_step(db, DB_BEGIN);
     db->begun = status == STATUS_OK;
     db->saved = false;
     return status;
@@ -204,14 +250,18 @@ enum status db_begin(struct db *db) {
 
 /* SQLite ends a transaction by itself on some errors (disk full, for one). What follows must not be taken for a part of it. */
 enum status db_standing(const struct db *db) {
-    return db->begun && sqlite3_get_autocommit(db->sqlite) ? db->lost != STATUS_OK ? db->lost : STATUS_DISK_ERROR : STATUS_OK;
+    if (!db->begun)
+        return STATUS_OK;
+    if (sqlite3_get_autocommit(db->sqlite))
+        return db->lost != STATUS_OK ? db->lost : STATUS_DISK_ERROR;
+    return db->spoiled;
 }
 
 enum status db_commit(struct db *db) {
     assert(db->begun && !db->saved);
     enum status status = db_standing(db);
     if (status == STATUS_OK)
-        status = db->failed != STATUS_OK ? db->failed : execute(db, "COMMIT");
+        status = db->failed != STATUS_OK ? db->failed : take_step(db, DB_COMMIT);
     if (status != STATUS_OK) {
         db_rollback(db);
         return status;
@@ -222,9 +272,13 @@ enum status db_commit(struct db *db) {
 
 void db_rollback(struct db *db) {
     if (db->sqlite != NULL && !sqlite3_get_autocommit(db->sqlite))
-        (void)execute(db, "ROLLBACK"); /* the only error left is that SQLite has done so already */
+        (void)take_step(db, DB_ROLLBACK);
     db->begun = db->saved = false;
-    db->lost = STATUS_OK;
+    db->lost = db->spoiled = STATUS_OK;
+}
+
+enum status db_failed(const struct db *db) {
+    return db->failed;
 }
 
 bool db_in_transaction(const struct db *db) {
@@ -235,7 +289,7 @@ enum status db_savepoint(struct db *db) {
     assert(db->begun && !db->saved);
     enum status status = db_standing(db);
     if (status == STATUS_OK)
-        status = execute(db, "SAVEPOINT part");
+        status = take_step(db, DB_SAVEPOINT);
     db->saved = status == STATUS_OK;
     return status;
 }
@@ -244,7 +298,7 @@ enum status db_release(struct db *db) {
     assert(db->saved);
     enum status status = db_standing(db);
     if (status == STATUS_OK)
-        status = execute(db, "RELEASE part");
+        status = take_step(db, DB_RELEASE);
     if (status != STATUS_OK)
         db_back(db);
     db->saved = false;
@@ -254,9 +308,14 @@ enum status db_release(struct db *db) {
 void db_back(struct db *db) {
     assert(db->saved);
     db->saved = false;
-    /* If this fails, the transaction is gone as a whole, and db_commit says so. */
+    /* If this fails, the transaction is lost as a whole, gone or not, and db_commit says so. */
+    enum status status = STATUS_OK;
     if (!sqlite3_get_autocommit(db->sqlite))
-        db->lost = execute(db, "ROLLBACK TO part; RELEASE part");
+        status = take_step(db, DB_BACK);
+    if (status == STATUS_OK && !sqlite3_get_autocommit(db->sqlite))
+        status = take_step(db, DB_RELEASE);
+    if (status != STATUS_OK)
+        db->lost = db->spoiled = status;
 }
 
 enum status db_script(struct db *db, const char *sql) {
@@ -286,6 +345,8 @@ static struct statement *slot_of(struct db *db, const char *sql) {
 
 struct query db_query(struct db *db, const char *sql) {
     struct query query = {.db = db, .status = db_standing(db)};
+    if (query.status == STATUS_OK)
+        query.status = rest_rolled_back(db);
     if (query.status != STATUS_OK)
         return query;
     struct statement *slot = slot_of(db, sql);
@@ -317,17 +378,6 @@ int64_t db_changes(const struct db *db) {
     return sqlite3_changes64(db->sqlite);
 }
 
-/* SipHash: as fast as reading the row, which BLAKE2b is not. Each part's hash is the next one's key, and a's length goes in first, so that no bytes can move
- * from a to b. */
-int64_t db_checksum(struct bytes a, struct bytes b, int64_t c) {
-    uint64_t key[2] = {(uint64_t)c, a.len}, sum = 0;
-    static_assert(sizeof key == crypto_shorthash_KEYBYTES && sizeof sum == crypto_shorthash_BYTES, "two numbers are a key, one is a hash");
-    (void)crypto_shorthash((unsigned char *)&sum, a.data, a.len, (const unsigned char *)key);
-    key[0] = sum;
-    (void)crypto_shorthash((unsigned char *)&sum, b.data, b.len, (const unsigned char *)key);
-    return (int64_t)(sum >> 1);
-}
-
 enum status db_backup(struct db *db, const char *path) {
     assert(!db->begun);
     sqlite3_stmt *stmt = NULL;
@@ -348,10 +398,32 @@ enum status db_tidy(struct db *db) {
     if (db->failed != STATUS_OK)
         return db->failed;
     enum status status = execute(db, "PRAGMA incremental_vacuum(1000)"); /* 4 MiB at a time: nobody waits long */
-    return status == STATUS_OK ? db_status(db, sqlite3_wal_checkpoint_v2(db->sqlite, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL)) : status;
+    if (status == STATUS_OK)
+        status = db_status(db, sqlite3_wal_checkpoint_v2(db->sqlite, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL));
+    (void)sqlite3_db_release_memory(db->sqlite); /* what it held of the file is still in the system's own cache */
+    return status;
+}
+
+/* A page that could not be read for want of memory, or because the disk failed, is told like a damaged one, with SQLite's code for why. */
+static enum status finding_status(struct db *db, const char *finding) {
+    const char *why = strstr(finding, "error code");
+    int code = why != NULL ? (int)strtol(why + strcspn(why, "0123456789"), NULL, 10) : SQLITE_CORRUPT;
+    bool unread = (code & 0xff) == SQLITE_NOMEM || (code & 0xff) == SQLITE_IOERR;
+    return unread ? db_status(db, code) : STATUS_STORE_DAMAGED;
 }
 
 enum status db_quick_check(struct db *db) {
-    enum status status = pragma(db, "PRAGMA quick_check(1)", "ok");
-    return status == STATUS_INTERNAL ? STATUS_STORE_DAMAGED : status;
+    sqlite3_stmt *stmt = NULL;
+    enum status status = db_status(db, sqlite3_prepare_v2(db->sqlite, "PRAGMA quick_check(1)", -1, &stmt, NULL));
+    if (status != STATUS_OK)
+        return status;
+    int code = sqlite3_step(stmt);
+    const char *finding = code == SQLITE_ROW ? (const char *)sqlite3_column_text(stmt, 0) : NULL;
+    status = db_status(db, code);
+    if (status == STATUS_OK && finding == NULL)
+        status = code == SQLITE_ROW ? STATUS_NO_MEMORY : STATUS_STORE_DAMAGED;
+    else if (status == STATUS_OK && strcmp(finding, "ok") != 0)
+        status = finding_status(db, finding);
+    sqlite3_finalize(stmt);
+    return status;
 }

@@ -16,6 +16,7 @@ CHECKED enum status db_begin(struct db *db);   /* BEGIN IMMEDIATE; not nested (a
 CHECKED enum status db_commit(struct db *db);  /* on failure the transaction is rolled back: nothing of it stands */
 void db_rollback(struct db *db);               /* harmless where none is open */
 bool db_in_transaction(const struct db *db);
+enum status db_failed(const struct db *db);    /* not OK: the file or the disk has failed so that nothing more is written here: it is to be opened anew */
 CHECKED enum status db_savepoint(struct db *db); /* one level inside a transaction: for what may be refused without losing the rest */
 CHECKED enum status db_release(struct db *db);
 void db_back(struct db *db);                     /* undo to the savepoint and release it */
@@ -39,12 +40,10 @@ CHECKED enum status query_end(struct query *query);               /* resets the 
 CHECKED enum status query_run(struct query *query);               /* for statements without rows: step and end */
 int64_t db_last_id(const struct db *db);
 int64_t db_changes(const struct db *db);
-/* Row checksum: 63 bits of a keyless hash over the parts, never negative. */
-int64_t db_checksum(struct bytes a, struct bytes b, int64_t c);
 /* Backup of the live database into a new file (VACUUM INTO). */
 CHECKED enum status db_backup(struct db *db, const char *path);
-/* Carries the write-ahead log over into the database and cuts its file; gives some of the free pages back to the system. Not within a transaction. */
+/* Carries the write-ahead log over into the database and cuts its file; gives some of the free pages, and the memory of the page cache, back to the system. Not within a transaction. */
 CHECKED enum status db_tidy(struct db *db);
-CHECKED enum status db_quick_check(struct db *db); /* OK, STORE_DAMAGED */
+CHECKED enum status db_quick_check(struct db *db); /* OK, STORE_DAMAGED, NO_MEMORY, DISK_ERROR */
 
 #endif

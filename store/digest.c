@@ -95,9 +95,10 @@ static int write_order(const void *x, const void *y) {
     if (a->write.effective.set && a->write.effective.days != b->write.effective.days)
         return a->write.effective.days < b->write.effective.days ? -1 : 1;
     int order = ID_COMPARE(&a->hash, &b->hash);
-    if (order == 0)
+    if (order == 0 && a->write.attribute == UNIT_LEVEL) /* a creation's other writes have its level at hand, too */
         order = (int)a->write.level - (int)b->write.level;
-    return order != 0 ? order : bytes_compare(a->write.text, b->write.text);
+    order = order != 0 ? order : bytes_compare(a->write.text, b->write.text);
+    return order != 0 ? order : (int)a->write.holds - (int)b->write.holds;
 }
 
 static void write_write(struct writer *writer, const struct write *item) {
@@ -142,7 +143,7 @@ static int node_order(const void *x, const void *y, void *arg) {
 }
 
 static enum status node_add(struct digest *digest, const struct tree_node *node) {
-    struct writer writer = item_begin(digest, 6, ITEM_NODE);
+    struct writer writer = item_begin(digest, 7, ITEM_NODE);
     writer_bin(&writer, bytes_of(node->id.b, sizeof node->id.b));
     writer_bin(&writer, bytes_of(tree_unit_id(digest->store->tree, node->unit)->b, 16));
     writer_bin(&writer, bytes_of(node->signing_key, sizeof node->signing_key));
@@ -226,6 +227,12 @@ static enum status forms_add(struct digest *digest) {
 
 /* ---- what stands in bodies ---- */
 
+/* A body goes only where its log goes: somebody may write about units that never get to hold his log. */
+static bool may_hold(const struct tree *tree, uint32_t unit, const struct header *header) {
+    const struct unit_id *id = tree_unit_id(tree, unit);
+    return tree_may_hold_log(tree, id, &header->log) && tree_may_hold_body(tree, id, header);
+}
+
 /* May a node of either unit hold the entry's body? One that is missing here does not count: then this node does not hold what it should. One that this node may
  * not hold does, for what its header says. */
 static const struct judged *judge(struct digest *digest, int64_t entry_id) {
@@ -239,8 +246,7 @@ static const struct judged *judge(struct digest *digest, int64_t entry_id) {
     if (query_next(&query)) {
         if (header_decode(digest->header, query_blob(&query, 0)) == STATUS_OK) {
             kept->cls = digest->header->cls;
-            kept->may = tree_may_hold_body(store->tree, tree_unit_id(store->tree, digest->scope.unit), digest->header) &&
-                        tree_may_hold_body(store->tree, tree_unit_id(store->tree, digest->scope.with), digest->header);
+            kept->may = may_hold(store->tree, digest->scope.unit, digest->header) && may_hold(store->tree, digest->scope.with, digest->header);
         } else {
             digest->status = STATUS_STORE_DAMAGED;
         }
@@ -275,10 +281,11 @@ static enum status record_add(void *arg, const struct record_item *item) {
     return status;
 }
 
-/* Documents by their entries: those applied here, and those whose body is for others than this node. */
+/* Documents by their entries: those of which nothing is set aside here, and those whose body is for others than this node. */
 static enum status documents_add(struct digest *digest) {
     struct query query =
-        db_query(digest->store->db, "SELECT e.id, e.hash FROM entry e JOIN (SELECT entry AS id FROM document UNION SELECT id FROM entry WHERE body_state = 3) d"
+        db_query(digest->store->db, "SELECT e.id, e.hash FROM entry e JOIN (SELECT entry AS id FROM document EXCEPT SELECT entry FROM set_aside"
+                                    " UNION SELECT id FROM entry WHERE body_state = 3) d"
                                     " ON d.id = e.id ORDER BY e.hash");
     enum status status = STATUS_OK;
     while (status == STATUS_OK && query_next(&query)) {
@@ -301,20 +308,19 @@ static enum status asides_add(struct digest *digest) {
         db_query(digest->store->db, "SELECT s.entry, s.place, s.reason, e.hash FROM set_aside s JOIN entry e ON e.id = s.entry ORDER BY e.hash, s.place");
     enum status status = STATUS_OK;
     while (status == STATUS_OK && query_next(&query)) {
-        int64_t entry = query_int(&query, 0);
-        uint32_t place = (uint32_t)query_int(&query, 1);
+        const struct digest_aside aside = {query_int(&query, 0), (uint32_t)query_int(&query, 1), (enum status)query_int(&query, 2)};
         struct hash hash;
         query_fixed(&query, 3, hash.b, sizeof hash.b);
-        bool in = holdable(digest, entry);
+        bool in = holdable(digest, aside.entry);
         status = digest->status;
         if (status == STATUS_OK && in)
-            status = digest_scope_concerns(digest->store, &digest->scope, entry, place, digest->header, &in);
+            status = digest_scope_concerns(digest->store, &digest->scope, &aside, digest->header, &in);
         if (status != STATUS_OK || !in)
             continue;
         struct writer writer = item_begin(digest, 4, ITEM_ASIDE);
         writer_bin(&writer, bytes_of(hash.b, sizeof(struct short_hash)));
-        writer_uint(&writer, place);
-        writer_uint(&writer, (uint64_t)query_int(&query, 2));
+        writer_uint(&writer, aside.place);
+        writer_uint(&writer, (uint64_t)aside.reason);
         status = item_end(digest, &writer);
     }
     enum status ended = query_end(&query);

@@ -72,10 +72,11 @@ static enum status control_unit(const struct change *change, struct unit_id *out
         *out = admission->unit;
         free(admission);
     } else if (change->kind == CHANGE_FORM) {
-        struct form form;
-        status = form_decode(&form, change->payload);
-        *out = form.issuer;
-        form_fini(&form);
+        struct reader reader; /* the first member, also of one that a critical extension keeps from being understood */
+        reader_init(&reader, change->payload);
+        (void)reader_array(&reader, 1, MEMBERS_MAX);
+        reader_fixed(&reader, out->b, sizeof out->b);
+        status = reader.status;
     } else {
         *named = false;
     }
@@ -85,7 +86,7 @@ static enum status control_unit(const struct change *change, struct unit_id *out
     return STATUS_OK;
 }
 
-static enum status change_unit(const struct entry *entry, const struct header *header, uint32_t place, struct unit_id *out, bool *named) {
+static enum status change_unit(const struct entry *entry, const struct header *header, const struct digest_aside *aside, struct unit_id *out, bool *named) {
     *named = false;
     if (header->cls == CLASS_RECORD && header->audience_count == 1) {
         *out = header->audience[0].unit;
@@ -95,10 +96,11 @@ static enum status change_unit(const struct entry *entry, const struct header *h
     struct body_reader reader;
     struct change change;
     enum status status = STATUS_OK;
-    if (header->cls != CLASS_CONTROL || body_open(&reader, entry->body, header->cls) != STATUS_OK)
+    bool whole = header->critical_unknown || aside->reason == STATUS_MALFORMED; /* what its changes say counts for nothing */
+    if (header->cls != CLASS_CONTROL || whole || body_open(&reader, entry->body, header->cls) != STATUS_OK)
         return STATUS_OK;
     while (body_next(&reader, &change)) {
-        if (change.place != place)
+        if (change.place != aside->place)
             continue;
         status = control_unit(&change, out, named);
         break;
@@ -106,14 +108,14 @@ static enum status change_unit(const struct entry *entry, const struct header *h
     return status;
 }
 
-enum status digest_scope_concerns(struct store *store, const struct digest_scope *scope, int64_t entry_id, uint32_t place, struct header *header, bool *out) {
+enum status digest_scope_concerns(struct store *store, const struct digest_scope *scope, const struct digest_aside *aside, struct header *header, bool *out) {
     *out = false;
     struct stored_entry stored;
     struct unit_id id;
     bool named;
-    enum status status = log_read(store, entry_id, &stored, header);
+    enum status status = log_read(store, aside->entry, &stored, header);
     if (status == STATUS_OK)
-        status = change_unit(&stored.entry, header, place, &id, &named);
+        status = change_unit(&stored.entry, header, aside, &id, &named);
     if (status != STATUS_OK)
         return status;
     uint32_t unit = 0; /* the recovery log's author stands above the root */

@@ -16,9 +16,14 @@ struct digest_scope {
 CHECKED enum status digest_scope_init(struct digest_scope *out, const struct tree *tree, uint32_t unit, uint32_t with);
 void digest_scope_fini(struct digest_scope *scope);
 bool digest_scope_has(const struct digest_scope *scope, uint32_t unit);
-/* Does the change at a place of an entry concern a unit in the scope? Of a body that cannot be read, and of a change of an unknown kind, the author's unit is
- * taken. header: room for the entry's. */
-CHECKED enum status digest_scope_concerns(struct store *store, const struct digest_scope *scope, int64_t entry_id, uint32_t place, struct header *header,
-                                          bool *out);
+/* A change that is set aside; place 0 and MALFORMED or, of the header's extension, CRITICAL_EXTENSION: the whole body. */
+struct digest_aside {
+    int64_t entry;
+    uint32_t place;
+    enum status reason;
+};
+/* Does it concern a unit in the scope? Of a whole body of control changes, and of a change of an unknown kind, the author's unit is taken. header: room for the
+ * entry's. */
+CHECKED enum status digest_scope_concerns(struct store *store, const struct digest_scope *scope, const struct digest_aside *aside, struct header *header, bool *out);
 
 #endif

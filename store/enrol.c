@@ -1,6 +1,7 @@
 /* Enrolment at the parent's side. The same key with the same token gets the same answer, however often its line drops; a second key gets none. */
 #include "store/enrol.h"
 
+#include "protocol/planted.h"
 #include "store/structure.h"
 
 #include <stdlib.h>
@@ -169,7 +170,7 @@ static enum status known_key(const struct store *store, const struct invitation 
     }
     const struct tree_node *node = tree_node_at(store->tree, number);
     bool ours = node->inviter != TREE_NONE && ID_EQUAL(&tree_node_at(store->tree, node->inviter)->id, &store->self) &&
-                ID_EQUAL(tree_unit_id(store->tree, node->unit), &invitation->unit) &&
+                (ID_EQUAL(tree_unit_id(store->tree, node->unit), &invitation->unit) || PLANTED("token-of-another-unit")) &&
                 memcmp(node->signing_key, join->signing_key, sizeof join->signing_key) == 0;
     *entry = node->entry_id;
     return ours ? STATUS_OK : STATUS_TOKEN_USED;
@@ -192,7 +193,7 @@ static enum status enrol(struct store *store, const struct join *join, struct an
     }
     bool same = invitation.used && memcmp(invitation.signing_key, join->signing_key, sizeof join->signing_key) == 0 &&
                 memcmp(invitation.transport_key, join->transport_key, sizeof join->transport_key) == 0;
-    if (invitation.used && !same) {
+    if (invitation.used && !same && !PLANTED("token-usable-twice")) {
         return STATUS_TOKEN_USED;
     }
     uint32_t unit = tree_unit(store->tree, &invitation.unit);
@@ -227,7 +228,7 @@ static enum status join_read(const struct store *store, struct bytes message, co
     if (!ID_EQUAL(&join->association, &store->founding.association)) {
         return STATUS_ASSOCIATION_OTHER;
     }
-    if (memcmp(join->transport_key, link_key, sizeof join->transport_key) != 0) {
+    if (memcmp(join->transport_key, link_key, sizeof join->transport_key) != 0 && !PLANTED("join-over-any-link")) {
         return STATUS_MALFORMED;
     }
     return join_verify(join, &store->self) == STATUS_OK ? STATUS_OK : STATUS_MALFORMED;
@@ -236,6 +237,7 @@ static enum status join_read(const struct store *store, struct bytes message, co
 enum status store_enrol(struct store *store, struct bytes join_message, const uint8_t link_key[32], struct buffer *out) {
     struct join join;
     struct answer answer = {0};
+    size_t before = out->len;
     enum status status = join_read(store, join_message, link_key, &join);
     if (status != STATUS_OK) {
         return status;
@@ -246,13 +248,16 @@ enum status store_enrol(struct store *store, struct bytes join_message, const ui
     if (status == STATUS_OK) {
         status = enrol(store, &join, &answer);
         if (status == STATUS_OK) {
+            status = answer_write(store, &answer, out);
+        }
+        if (status == STATUS_OK) {
             status = store_commit(store);
         } else {
             store_rollback(store);
         }
     }
-    if (status == STATUS_OK) {
-        status = answer_write(store, &answer, out);
+    if (status != STATUS_OK) {
+        out->len = before; /* no answer to what does not stand */
     }
     buffer_fini(&answer.core);
     buffer_fini(&answer.payload);

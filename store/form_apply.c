@@ -1,4 +1,6 @@
 /* A form version that has come: judged against the version it follows, written into the view, and what waited for it tried again. */
+#include "protocol/planted.h"
+#include "store/apply.h"
 #include "store/form_follow.h"
 #include "store/form_view.h"
 #include "store/record_load.h"
@@ -71,10 +73,7 @@ static enum status take_waiting(struct store *store, const struct hash *version,
     enum status status = query_end(&query);
     if (status != STATUS_OK || !*found)
         return status;
-    query = db_query(store->db, "DELETE FROM set_aside WHERE entry = ? AND place = ?");
-    query_bind_int(&query, *entry);
-    query_bind_int(&query, *place);
-    return query_run(&query);
+    return apply_take_back(store, *entry, *place);
 }
 
 /* Versions that have come and may be waited for. A list, not a recursion: as many may wait in a row for one another as somebody cares to write. */
@@ -108,7 +107,7 @@ static enum status take(struct store *store, const struct stored_entry *entry, c
         status = judge(store, header, &form, &version, &waits_for);
     if (status == STATUS_OK) {
         status = write_row(store, entry, change->place, &form, change->payload, &version);
-        if (status == STATUS_OK)
+        if (status == STATUS_OK && !PLANTED("form-awaited-in-vain"))
             status = arrive(arrivals, &version);
     } else if (status == STATUS_MALFORMED || status == STATUS_TRUNCATED || status == STATUS_TRAILING || status == STATUS_CRITICAL_EXTENSION ||
                status == STATUS_OUTSIDE_AUTHORITY || status == STATUS_FORM_UNKNOWN || status == STATUS_FORM_CHANGED || status == STATUS_TOO_LARGE) {

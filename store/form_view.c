@@ -337,7 +337,7 @@ bool form_view_expects(const struct store *store, const struct form *form, uint3
     unsigned level = tree_level(store->tree, unit, date);
     for (size_t i = 0; i < form->level_count; i++) {
         if (form->levels[i] == level)
-            return true;
+            return tree_exists(store->tree, unit, date); /* one that is not there yet has no level, though the tree says 0 */
     }
     if (form->level_count > 0)
         return false;

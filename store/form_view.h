@@ -43,7 +43,7 @@ CHECKED enum status form_view_all(struct store *store, const struct form_family 
 CHECKED enum status form_view_find(struct store *store, struct bytes text, uint32_t unit, bool entering, const struct form_family **out);
 /* The field's place in the version; -1 where there is none of that name. */
 int form_view_field(const struct form *form, struct bytes name);
-/* Does the form name the level (or, naming none, expect every unit without children)? */
+/* Does the form name the level that the unit has at the date (or, naming none, expect every unit without children)? */
 bool form_view_expects(const struct store *store, const struct form *form, uint32_t unit, int32_t date);
 
 #endif

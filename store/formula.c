@@ -1,5 +1,6 @@
 #include "store/formula.h"
 
+#include "protocol/planted.h"
 #include "store/value_text.h"
 
 enum { DEPTH_LIMIT = 32, CONSTANT_PLACES_MAX = 9 };
@@ -108,7 +109,7 @@ static struct formula_value combine(struct parser *parser, struct formula_value 
         return out;
     }
     if (op == '/' && b.number.over == 0) {
-        out.state = CELL_NOT_APPLICABLE;
+        out.state = PLANTED("zero-by-division") ? CELL_VALUE : CELL_NOT_APPLICABLE;
         return out;
     }
     switch (op) {

@@ -1,4 +1,6 @@
+#include "store/migrate.h"
 #include "store/request_unit.h"
+#include "store/schema.h"
 
 #include <stdlib.h>
 
@@ -22,6 +24,8 @@ static enum status prepare(struct store **out, const char *dir, enum status refu
     status = is_taken((*out)->db, &taken);
     if (status == STATUS_OK && taken)
         status = refusal;
+    if (status == STATUS_OK && (*out)->schema_version != SCHEMA_VERSION)
+        status = migrate_empty(*out, (*out)->schema_version);
     if (status != STATUS_OK) {
         store_abandon(*out);
         *out = NULL;

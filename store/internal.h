@@ -17,6 +17,7 @@ struct store {
     struct os_lock lock;
     struct store_made made;
     struct db *db;
+    int64_t schema_version;          /* that the database was of when it was opened: store_open brings it to the present one */
     struct tree *tree;               /* structure, nodes, authority: in memory, derived */
     struct founding founding;
     struct buffer founding_bytes;    /* the statement, then its 64-byte signature */
@@ -31,17 +32,23 @@ struct store {
     json_t *config;                  /* behind store_config: what was handed out */
     json_t *uplink_addresses;        /* behind store_uplink */
     struct buffer read_bytes;        /* behind log_read */
+    struct compressor *compressor;   /* for bodies as they are kept, and what one of them comes to: log_keep_body */
+    struct buffer kept_body;
+    const struct fresh *fresh;       /* entries that came in the open transaction, ascending by id, still at hand: log_read need not read them back */
+    size_t fresh_count;
     struct buffer replica_entry, replica_part, replica_receipt; /* behind the replica's functions of these names */
     struct header *seen_header;      /* behind log_has_seen */
     bool tree_touched;               /* control changes came in the open transaction: its rollback makes the tree anew */
+    bool tree_stale;                 /* that could not be done for want of memory or disk: store_tree_ready does it before anything is judged by the tree */
     enum status apply_status;        /* how the last try to apply went: anything but OK is the store's own trouble, and tried again */
     struct imports *imports;         /* imports under way (request_import.c); store_close: request_import_close */
     struct forms *forms;             /* form versions, decoded (form_view.c); store_close: form_view_close */
+    struct rollup_kept *rollup_kept; /* who belongs to the roll-up asked last (rollup_plan.c); store_close: rollup_plan_close */
 };
 
 /* ---- transactions and odds and ends (store/store.c) ---- */
 
-/* The first steps of opening: the lock, the keys, the database with its tables; create makes the directory and the two files where they are missing (0700, 0600). STORE_MISSING,
+/* The first steps of opening: the lock, the keys, the database with its tables (of whatever older version: store->schema_version); create makes the directory and the two files where they are missing (0700, 0600). STORE_MISSING,
  * PERMISSION (also where the directory cannot be looked into). store_close undoes it; a failure leaves nothing behind that was not there (store/prepare.c). */
 CHECKED enum status store_prepare(struct store **out, const char *dir, bool create, int64_t wait_ms, long *holder);
 /* store_close for a store that could not be made: what store_prepare made goes too, directories as far as they are empty. */
@@ -59,6 +66,8 @@ CHECKED enum status store_disk_room(struct store *store, enum store_taking takin
 uint64_t store_views_version(const struct store *store);
 /* Makes the tree anew from the fact view (tree_new, control_load). The old tree stands if it fails. */
 CHECKED enum status store_load_tree(struct store *store);
+/* The tree is what the database says, or is made so now: first of all in every way in. */
+CHECKED enum status store_tree_ready(struct store *store);
 /* Rows of meta. Keys in use: statement, signature, self, unit, core, line, uplink, version, epoch.1, epoch.2, recovery_path (text: where init wrote the recovery keys). */
 CHECKED enum status store_meta(struct db *db, const char *key, struct buffer *out); /* replaces what out holds; NOT_FOUND */
 CHECKED enum status store_meta_put(struct db *db, const char *key, struct bytes value);
@@ -83,6 +92,7 @@ CHECKED enum status log_append(struct store *store, const struct draft *draft, s
 
 /* A row of the entry table, header decoded into *header (may be NULL). Bytes borrowed until the next log_read. NOT_FOUND, STORE_DAMAGED. */
 struct stored_entry { int64_t id; struct log_id log; uint64_t seq; struct hash hash; struct entry entry; };
+struct fresh { int64_t id; const struct persist *item; };
 CHECKED enum status log_read(struct store *store, int64_t entry_id, struct stored_entry *out, struct header *header);
 CHECKED enum status log_find(struct store *store, const struct log_id *log, uint64_t seq, int64_t *entry_id); /* NOT_FOUND */
 /* Has entry a seen entry b? By a's own chain (and the epochs it continues) and the refs in a's header alone (design: direct). */
@@ -139,5 +149,6 @@ void request_hex(char *out /* 2 * len + 1 */, const void *bytes, size_t len);
 /* What requests and views keep in memory between calls; harmless where there is none. */
 void request_import_close(struct store *store); /* store/request_import.c */
 void form_view_close(struct store *store);      /* store/form_view.c */
+void rollup_plan_close(struct store *store);    /* store/rollup_plan.c */
 
 #endif

@@ -17,6 +17,10 @@ CHECKED enum status log_row(struct store *store, const struct log_id *log, struc
 CHECKED enum status log_begin(struct store *store, const struct log_id *log, int64_t *id);
 CHECKED enum status log_add(struct store *store, const struct log_row *row, const struct stored_entry *entry, int body_state, int64_t *id);
 CHECKED enum status log_changed(struct store *store, int64_t log_row_id);
+/* A body as its row keeps it: one zstd frame where that is shorter. A body begins with an array, a frame with a number, so that the row need not say which it is.
+ * log_keep_body: *kept lives until the next call, and as long as body. log_take_body appends; STORE_DAMAGED. */
+CHECKED enum status log_keep_body(struct store *store, struct bytes body, struct bytes *kept);
+CHECKED enum status log_take_body(struct store *store, struct bytes kept, struct buffer *out);
 /* As log_read, by log and seq, the bytes copied into memory. */
 CHECKED enum status log_read_at(struct store *store, const struct log_id *log, uint64_t seq, struct buffer *memory, struct stored_entry *out);
 

@@ -17,12 +17,19 @@ CHECKED enum status os_secret_read(const char *path, size_t bytes_max, struct bu
 CHECKED enum status os_file_create(const char *path, struct bytes content, bool secret);
 /* The same, replacing what is there. */
 CHECKED enum status os_file_replace(const char *path, struct bytes content, bool secret);
+/* What the system believes to have on the disk already, it is to read from there again: after a sync that failed, the two may differ. As far as the system can; harmless else. */
+void os_file_reread(const char *path);
+/* What stands in the file's directory now, stands there for good: its name, and that older files of that name are gone. For files that somebody else makes. */
+CHECKED enum status os_name_sync(const char *path);
+/* Gives the file beside, which somebody else has written (SQLite), the name path durably: synced, renamed over what is there, directory synced. Else path is as it was; beside may be there. */
+CHECKED enum status os_file_settle(const char *beside, const char *path);
 bool os_file_exists(const char *path);
 CHECKED enum status os_file_look(const char *path);                                      /* is there such a file? OK, NOT_FOUND, PERMISSION (its directory may not be searched) */
 void os_file_remove(const char *path);
 void os_directory_remove(const char *path); /* only an empty one; harmless else */
 int64_t os_disk_free(const char *path);     /* bytes; -1 unknown */
 int64_t os_disk_size(const char *path);     /* bytes of the whole disk; -1 unknown */
+void os_memory_trim(void);                  /* what the process has freed goes back to the system, where there is a way */
 
 /* An exclusive lock on a file, held until os_unlock or the end of the process; who holds it may remove the file. wait_ms: how long to try. STORE_LOCKED: *holder (may be NULL) is
  * the process that has it. */

@@ -1,9 +1,14 @@
 #include "store/os.h"
 
+#include "protocol/planted.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { READ_BYTES = 16 * 1024, LOCK_POLL_MS = 50 };
+enum { READ_BYTES = 16 * 1024, LOCK_POLL_MS = 50, BESIDE_TRIES = 4 };
 
 static enum status status_of_errno(int error) {
     switch (error) {
@@ -93,6 +98,11 @@ static enum status directory_sync(const char *path) {
     return status;
 }
 
+enum status os_name_sync(const char *path) {
+    return directory_sync(path);
+}
+
+/* One that is there may have been made by a process that was killed before it could sync the name; where it may not be opened, it is older than this user's. */
 static enum status directory_make_one(const char *path) {
     if (mkdir(path, 0700) == 0)
         return directory_sync(path);
@@ -101,7 +111,10 @@ static enum status directory_make_one(const char *path) {
     struct stat about;
     if (stat(path, &about) != 0)
         return status_of_errno(errno);
-    return S_ISDIR(about.st_mode) ? STATUS_OK : STATUS_FILE_UNREADABLE;
+    if (!S_ISDIR(about.st_mode))
+        return STATUS_FILE_UNREADABLE;
+    enum status status = directory_sync(path);
+    return status == STATUS_PERMISSION ? STATUS_OK : status;
 }
 
 enum status os_directory_make(const char *path) {
@@ -178,6 +191,14 @@ enum status os_secret_read(const char *path, size_t bytes_max, struct buffer *ou
     return status;
 }
 
+void os_file_reread(const char *path) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return;
+    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    close(fd);
+}
+
 /* ---- writing ---- */
 
 static enum status write_all(int fd, struct bytes content) {
@@ -193,14 +214,19 @@ static enum status write_all(int fd, struct bytes content) {
     return fsync(fd) == 0 ? STATUS_OK : status_of_errno(errno);
 }
 
-/* Writes content durably into a new file beside path; its name goes to beside. */
+/* Writes content durably into a new file beside path; its name goes to beside. What a cut of the power has left under such a name is not in the way. */
 static enum status write_beside(const char *path, struct bytes content, bool secret, char beside[PATH_MAX]) {
-    uint32_t number;
-    os_random(&number, sizeof number);
-    int len = snprintf(beside, PATH_MAX, "%s.new-%08x", path, (unsigned)number);
-    if (len < 0 || len >= PATH_MAX)
-        return STATUS_FILE_UNREADABLE;
-    int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, secret ? 0600 : 0644);
+    int fd = -1;
+    for (int tries = 0; fd < 0 && tries < BESIDE_TRIES; tries++) {
+        uint32_t number;
+        os_random(&number, sizeof number);
+        int len = snprintf(beside, PATH_MAX, "%s.new-%08x", path, (unsigned)number);
+        if (len < 0 || len >= PATH_MAX)
+            return STATUS_FILE_UNREADABLE;
+        fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, secret ? 0600 : 0644);
+        if (fd < 0 && errno != EEXIST)
+            break;
+    }
     if (fd < 0)
         return status_of_errno(errno);
     enum status status = write_all(fd, content);
@@ -249,6 +275,17 @@ enum status os_file_replace(const char *path, struct bytes content, bool secret)
     return directory_sync(path);
 }
 
+enum status os_file_settle(const char *beside, const char *path) {
+    int fd = open(beside, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return status_of_errno(errno);
+    enum status status = fsync(fd) == 0 ? STATUS_OK : status_of_errno(errno);
+    close(fd);
+    if (status == STATUS_OK && rename(beside, path) != 0)
+        status = status_of_errno(errno);
+    return status == STATUS_OK ? directory_sync(path) : status;
+}
+
 bool os_file_exists(const char *path) {
     struct stat about;
     return lstat(path, &about) == 0;
@@ -275,6 +312,12 @@ int64_t os_disk_free(const char *path) {
 int64_t os_disk_size(const char *path) {
     struct statvfs about;
     return statvfs(path, &about) == 0 ? (int64_t)(about.f_blocks * about.f_frsize) : -1;
+}
+
+void os_memory_trim(void) {
+#ifdef __GLIBC__
+    (void)malloc_trim(0);
+#endif
 }
 
 /* ---- the lock ---- */
@@ -308,7 +351,7 @@ static enum status lock_file(int *out, const char *path, int64_t end, long *hold
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return status_of_errno(errno);
-    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0 && !PLANTED("store-not-locked")) {
         if (errno == EINTR)
             continue;
         int error = errno;

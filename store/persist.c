@@ -1,5 +1,7 @@
 #include "store/log.h"
 
+#include "protocol/planted.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -14,6 +16,8 @@ struct work {
     bool row_known, room_known[2]; /* room: for control entries or not */
     int64_t *touched;              /* rows of logs that changed */
     size_t touched_count;
+    struct fresh *fresh; /* entries that came with their bodies: applied from here */
+    size_t fresh_count;
 };
 
 static void touch_log(struct work *work, int64_t id) {
@@ -58,16 +62,19 @@ static enum status part_forget(struct store *store, int64_t entry_id) {
 
 static enum status body_put(struct work *work, const struct persist *item) {
     struct store *store = work->store;
+    struct bytes body;
     int64_t id;
     enum status status = row_of(work, &item->log, false);
     if (status == STATUS_OK)
         status = log_find(store, &item->log, item->seq, &id);
+    if (status == STATUS_OK)
+        status = log_keep_body(store, item->entry.body, &body);
     if (status != STATUS_OK)
         return status;
     /* A body that was erased stays so, and one that is held is not written again. */
     struct query query = db_query(store->db, "UPDATE entry SET salt = ?, body = ?, body_state = 1 WHERE id = ? AND body_state IN (2, 3)");
     query_bind_blob(&query, item->entry.salt);
-    query_bind_blob(&query, item->entry.body);
+    query_bind_blob(&query, body);
     query_bind_int(&query, id);
     status = query_run(&query);
     if (status == STATUS_OK)
@@ -94,7 +101,7 @@ static enum status part_put(struct work *work, const struct persist *item) {
     query_bind_blob(&query, item->salt);
     if (query_next(&query)) {
         struct bytes held = query_blob(&query, 0);
-        status = buffer_append(&body, held.data, held.len < item->offset ? held.len : item->offset);
+        status = buffer_append(&body, held.data, held.len < item->offset || PLANTED("part-not-cut") ? held.len : item->offset);
     }
     enum status ended = query_end(&query);
     status = ended != STATUS_OK ? ended : status;
@@ -128,7 +135,7 @@ static enum status fork_put(struct work *work, const struct persist *item) {
     query_bind_blob(&query, item->entry.header);
     query_bind_blob(&query, item->entry.signature);
     status = query_run(&query);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK || PLANTED("evidence-piles-up"))
         return status;
     query = db_query(store->db, "DELETE FROM fork WHERE log = ?1 AND (seq > (SELECT min(seq) FROM fork WHERE log = ?1)"
                                 " OR hash NOT IN (SELECT hash FROM fork WHERE log = ?1 ORDER BY seq, hash LIMIT 2))");
@@ -168,10 +175,12 @@ static enum status entry_put(struct work *work, const struct persist *item) {
         return STATUS_GAP;
     int state = BODY_HELD;
     if (item->entry.salt.len == 0)
-        state = tree_may_hold_body(store->tree, &store->unit, work->header) ? BODY_MISSING : BODY_WITHHELD;
+        state = tree_may_hold_body(store->tree, &store->unit, work->header) || PLANTED("withheld-is-missing") ? BODY_MISSING : BODY_WITHHELD;
     const struct stored_entry entry = {.log = item->log, .seq = item->seq, .hash = item->hash, .entry = item->entry};
     int64_t id;
     status = log_add(store, &work->row, &entry, state, &id);
+    if (status == STATUS_OK && state == BODY_HELD)
+        work->fresh[work->fresh_count++] = (struct fresh){id, item};
     work->row.head_seq = item->seq;
     work->row.head_hash = item->hash;
     touch_log(work, work->row.id);
@@ -183,7 +192,7 @@ static enum status entry_put(struct work *work, const struct persist *item) {
 static enum status receipt_put(struct work *work, const struct persist *item) {
     struct store *store = work->store;
     const struct receipt *new = &item->receipt;
-    if (ID_EQUAL(&new->holder, &store->self))
+    if (ID_EQUAL(&new->holder, &store->self) && !PLANTED("own-receipt-believed"))
         return STATUS_OK; /* what we hold we know better than who repeats it */
     struct query query = db_query(store->db, "SELECT bytes FROM receipt WHERE node = ? AND kind = ? AND epoch = ? AND holder = ?");
     query_bind_blob(&query, bytes_of(new->log.node.b, sizeof new->log.node.b));
@@ -196,7 +205,7 @@ static enum status receipt_put(struct work *work, const struct persist *item) {
         struct bytes bytes = query_blob(&query, 0);
         /* One that the disk has damaged is replaced like a lower one. */
         if (receipt_decode(&held, bytes) == STATUS_OK)
-            take = item->direct ? !bytes_equal(bytes, item->receipt_bytes.receipt) : receipt_compare(new, &held) > 0;
+            take = item->direct ? !bytes_equal(bytes, item->receipt_bytes.receipt) : receipt_compare(new, &held) > 0 || PLANTED("relayed-receipt-lowers");
     }
     enum status status = query_end(&query);
     return status != STATUS_OK || !take ? status : receipt_store(store, new, &item->receipt_bytes);
@@ -220,23 +229,48 @@ static enum status put_all(struct work *work, const struct persist *items, size_
     return status;
 }
 
+typedef enum status apply_fn(struct store *store);
+
+/* One transaction; on any error nothing of it stands. */
+static enum status attempt(struct work *work, const struct persist *items, size_t count, apply_fn *apply) {
+    struct store *store = work->store;
+    enum status status = store_begin(store);
+    work->row_known = false;
+    work->touched_count = work->fresh_count = 0;
+    if (status != STATUS_OK)
+        return status;
+    status = put_all(work, items, count);
+    if (status == STATUS_OK) {
+        store->tree_touched = true;
+        store->fresh = work->fresh;
+        store->fresh_count = work->fresh_count;
+        status = apply(store);
+        store->fresh = NULL;
+        store->fresh_count = 0;
+    }
+    if (status == STATUS_OK || PLANTED("half-of-a-run"))
+        return store_commit(store);
+    store_rollback(store);
+    return status;
+}
+
+/* First as if all could be applied, which is the rule. A savepoint between what came and what becomes of it would have every page kept beside that changes
+ * after it; so it is made only where applying has failed, in a second try. */
 enum status store_persist(struct store *store, const struct persist *items, size_t count) {
     if (count == 0)
         return STATUS_OK;
-    struct work work = {.store = store, .header = malloc(sizeof *work.header), .touched = calloc(count, sizeof *work.touched)};
-    enum status status = work.header == NULL || work.touched == NULL ? STATUS_NO_MEMORY : store_begin(store);
-    if (status == STATUS_OK) {
-        status = put_all(&work, items, count);
-        if (status == STATUS_OK) {
-            store->tree_touched = true;
-            status = apply_apart(store);
-        }
+    struct work work = {
+        .store = store, .header = malloc(sizeof *work.header), .touched = calloc(count, sizeof *work.touched), .fresh = calloc(count, sizeof *work.fresh)};
+    enum status status = STATUS_NO_MEMORY;
+    if (work.header != NULL && work.touched != NULL && work.fresh != NULL) {
+        status = store->apply_status;
         if (status == STATUS_OK)
-            status = store_commit(store);
-        else
-            store_rollback(store);
+            status = attempt(&work, items, count, apply_pending);
+        if (status != STATUS_OK)
+            status = attempt(&work, items, count, apply_apart);
     }
     free(work.header);
     free(work.touched);
+    free(work.fresh);
     return status;
 }

@@ -96,6 +96,17 @@ static enum status keys_ready(struct store *store, bool create) {
     return status;
 }
 
+/* Where the last process has left its write-ahead log: had a sync failed it, what it takes for durable and what is could differ, and carrying over the one would
+ * damage the other. */
+static void reread_unclean(const char *database) {
+    char log[PATH_BYTES];
+    (void)snprintf(log, sizeof log, "%.*s-wal", (int)(sizeof log - sizeof "-wal"), database);
+    if (!os_file_exists(log))
+        return;
+    os_file_reread(database);
+    os_file_reread(log);
+}
+
 static enum status database_ready(struct store *store, bool create) {
     char path[PATH_BYTES];
     enum status status = path_in(path, store->dir, "store.db");
@@ -107,8 +118,12 @@ static enum status database_ready(struct store *store, bool create) {
     store->made.database = create && status != STATUS_STORE_EXISTS;
     if (status != STATUS_OK && status != STATUS_STORE_EXISTS)
         return status;
+    reread_unclean(path);
     status = db_open(&store->db, path, create, NULL);
-    return status == STATUS_OK ? schema_ready(store->db) : status;
+    /* SQLite asks for that, and does not hear the answer: without it a write-ahead log that the last process deleted could come back in place of this one's. */
+    if (status == STATUS_OK)
+        status = os_name_sync(path);
+    return status == STATUS_OK ? schema_ready(store->db, &store->schema_version) : status;
 }
 
 static struct store *store_new(void) {
@@ -172,6 +187,7 @@ void store_abandon(struct store *store) {
         remove_in(dir, "store.db");
         remove_in(dir, "store.db-wal");
         remove_in(dir, "store.db-shm");
+        remove_in(dir, "store.db-journal"); /* of the switch to the write-ahead log, where that failed */
     }
     if (made.keys)
         remove_in(dir, "node.key");

@@ -1,5 +1,7 @@
 #include "store/rational.h"
 
+#include "protocol/planted.h"
+
 #include <assert.h>
 
 static unsigned_wide magnitude(wide value) {
@@ -93,7 +95,7 @@ enum status rational_text(char out[RATIONAL_TEXT_MAX], const struct rational *nu
     if (status != STATUS_OK)
         return status;
     unsigned_wide under = (unsigned_wide)scaled.under, whole = magnitude(scaled.over) / under, rest = magnitude(scaled.over) % under;
-    whole += rest >= under - rest; /* half away from zero, without doubling what may not fit */
+    whole += rest >= under - rest + PLANTED("half-rounds-down"); /* half away from zero, without doubling what may not fit */
     bool negative = number->over < 0 && whole > 0;
     while (whole > 0 || count <= places) {
         digits[count++] = (char)('0' + (int)(whole % 10));

@@ -163,11 +163,11 @@ static enum status take_receipt(struct store *store, struct bytes bytes, uint32_
     if (holder == TREE_NONE)
         return STATUS_OK;
     uint32_t unit = tree_node_at(store->tree, holder)->unit;
-    if (unit == own_unit || !tree_is_under(store->tree, own_unit, unit, TREE_TODAY))
+    if (unit == own_unit || (!tree_is_under(store->tree, own_unit, unit, TREE_TODAY) && !PLANTED("stored-below-is-above")))
         return STATUS_OK;
     bool ours;
     enum status status = on_our_chain(store, &receipt, &ours);
-    if (status != STATUS_OK || !ours)
+    if (status != STATUS_OK || (!ours && !PLANTED("receipt-of-another-branch")))
         return status;
     reach->stored = receipt.bodies > reach->stored ? receipt.bodies : reach->stored;
     reach->counted = receipt.applied > reach->counted ? receipt.applied : reach->counted;

@@ -1,5 +1,6 @@
 #include "store/record.h"
 
+#include "protocol/planted.h"
 #include "store/form_view.h"
 #include "store/record_load.h"
 
@@ -38,26 +39,44 @@ enum status record_unit_number(struct store *store, const struct unit_id *unit, 
 
 /* ---- rows ---- */
 
-static void big_endian(uint8_t *out, uint64_t value) {
-    for (int i = 0; i < 8; i++)
-        out[i] = (uint8_t)(value >> (56 - 8 * i));
+/* Bytes as a number, the lowest first: one load where there are eight. */
+static inline uint64_t word_of_eight(const uint8_t *at) {
+    return (uint64_t)at[0] | (uint64_t)at[1] << 8 | (uint64_t)at[2] << 16 | (uint64_t)at[3] << 24 | (uint64_t)at[4] << 32 | (uint64_t)at[5] << 40 |
+           (uint64_t)at[6] << 48 | (uint64_t)at[7] << 56;
 }
 
+static uint64_t word_of(const uint8_t *at, size_t len) {
+    uint64_t word = 0;
+    for (size_t i = 0; i < len; i++)
+        word |= (uint64_t)at[i] << 8 * i;
+    return word;
+}
+
+static inline uint64_t mixed(uint64_t sum, uint64_t word) {
+    sum = (sum ^ word) * UINT64_C(0xff51afd7ed558ccd);
+    return sum ^ sum >> 32;
+}
+
+static inline uint64_t mixed_bytes(uint64_t sum, struct bytes bytes) {
+    size_t at = 0;
+    for (; at + 8 <= bytes.len; at += 8)
+        sum = mixed(sum, word_of_eight(bytes.data + at));
+    return mixed(sum, word_of(bytes.data + at, bytes.len - at));
+}
+
+/* It finds what a disk has changed, not what somebody has: so it may be fast, and need not be long. Both lengths go in first, so that no bytes can move from
+ * one part to another. */
 int64_t record_sum(const struct record_place *place, struct bytes state) {
-    uint8_t key[24 + ROW_KEY_BYTES_MAX];
-    size_t len = 24;
-    big_endian(key, (uint64_t)place->form);
-    big_endian(key + 8, (uint64_t)place->unit);
-    big_endian(key + 16, place->period);
-    if (place->row.len > 0 && place->row.len <= ROW_KEY_BYTES_MAX) {
-        memcpy(key + 24, place->row.data, place->row.len);
-        len += place->row.len;
-    }
-    return db_checksum(bytes_of(key, len), state, (int64_t)place->row.len);
+    uint64_t sum = mixed(0, (uint64_t)place->row.len << 32 | (uint64_t)state.len);
+    sum = mixed(sum, (uint64_t)place->form);
+    sum = mixed(sum, (uint64_t)place->unit);
+    sum = mixed(sum, place->period);
+    sum = mixed_bytes(sum, place->row);
+    return (int64_t)(mixed_bytes(sum, state) >> 41);
 }
 
 bool record_sound(const struct record_place *place, struct bytes state, int64_t sum) {
-    return place->row.len <= ROW_KEY_BYTES_MAX && record_sum(place, state) == sum;
+    return place->row.len <= ROW_KEY_BYTES_MAX && (record_sum(place, state) == sum || PLANTED("checksum-believed"));
 }
 
 static void bind_place(struct query *query, const struct record_place *place) {
@@ -181,7 +200,7 @@ static enum status base_of(struct store *store, const struct record_place *place
 enum status record_counted(struct store *store, const struct record_place *place, uint32_t unit, uint8_t policy, const struct register_head *heads,
                            size_t count, struct cell *out, bool *contested) {
     *out = heads[0].cell;
-    *contested = register_heads_differ(heads, count);
+    *contested = register_heads_differ(heads, count) && !PLANTED("contested-as-settled");
     if (!*contested)
         return STATUS_OK;
     struct register_author *authors = malloc(count * sizeof *authors);
@@ -199,9 +218,12 @@ enum status record_counted(struct store *store, const struct record_place *place
 /* ---- walking ---- */
 
 enum status record_walk(struct store *store, record_walk_fn fn, void *arg) {
-    struct query query =
-        db_query(store->db, "SELECT f.form_id, r.period, u.unit, r.row, r.form, r.unit, r.state, r.sum FROM record r JOIN form_key f ON f.id = r.form"
-                            " JOIN unit_key u ON u.id = r.unit ORDER BY f.form_id, r.period, u.unit, r.row");
+    struct query query = db_query(
+        store->db, "SELECT f.form_id, r.period, u.unit, r.row, r.form, r.unit, r.state, r.sum, EXISTS(SELECT 1 FROM record_write w WHERE w.form = r.form"
+                   " AND w.period = r.period AND w.unit = r.unit AND w.row = r.row) FROM record r JOIN form_key f ON f.id = r.form"
+                   " JOIN unit_key u ON u.id = r.unit ORDER BY f.form_id, r.period, u.unit, r.row");
+    const struct form_family *family = NULL;
+    int64_t form = 0; /* whose family that is */
     enum status status = STATUS_OK;
     while (status == STATUS_OK && query_next(&query)) {
         struct record_item item = {
@@ -210,7 +232,13 @@ enum status record_walk(struct store *store, record_walk_fn fn, void *arg) {
         query_fixed(&query, 2, item.unit.b, sizeof item.unit.b);
         item.state = query_blob(&query, 6);
         item.sound = record_sound(&item.place, item.state, query_int(&query, 7));
-        status = fn(arg, &item);
+        item.several = query_int(&query, 8) != 0;
+        if (item.place.form != form)
+            status = form_view_family(store, item.form_id, &family);
+        form = item.place.form;
+        item.family = family;
+        if (status == STATUS_OK || status == STATUS_NOT_FOUND)
+            status = fn(arg, &item);
     }
     enum status ended = query_end(&query);
     return ended != STATUS_OK ? ended : status;
@@ -260,15 +288,18 @@ static void write_head(struct writer *writer, const struct named_head *head) {
 
 static enum status write_item(const struct record_item *item, struct named_head *heads, size_t count, struct buffer *out) {
     struct writer writer;
-    size_t fields = 0;
-    qsort(heads, count, sizeof *heads, by_name_and_hash);
+    size_t fields = 0, in_order = 1;
+    while (in_order < count && by_name_and_hash(&heads[in_order - 1], &heads[in_order]) <= 0)
+        in_order++;
+    if (in_order < count) /* names mostly ascend with their numbers */
+        qsort(heads, count, sizeof *heads, by_name_and_hash);
     for (size_t i = 0; i < count; i++)
         fields += i == 0 || !bytes_equal(heads[i].name, heads[i - 1].name);
     writer_init(&writer, out);
     writer_array(&writer, 5);
     writer_bin(&writer, bytes_of(item->unit.b, sizeof item->unit.b));
     writer_bin(&writer, bytes_of(item->form_id, sizeof item->form_id));
-    writer_uint(&writer, item->place.period);
+    writer_uint(&writer, PLANTED("digest-without-periods") ? 0 : item->place.period);
     writer_str(&writer, item->place.row);
     writer_array(&writer, fields);
     for (size_t i = 0; i < count;) {
@@ -329,28 +360,34 @@ static enum status merge_some(struct store *store, const struct record_item *ite
     return status;
 }
 
+/* All that wrote the record. */
+static enum status item_writers(struct store *store, const struct record_item *item, int64_t **entries, size_t *count) {
+    *entries = NULL;
+    *count = 0;
+    if (item->several)
+        return record_writers(store, &item->place, entries, count);
+    int64_t only = register_only_entry(item->state);
+    return only != 0 ? add_entry(entries, count, only) : STATUS_STORE_DAMAGED;
+}
+
 enum status record_canonical(struct store *store, const struct record_item *item, record_holdable_fn holdable, void *ctx, struct buffer *out) {
-    const struct form_family *family;
-    int64_t *entries = NULL;
-    size_t count = 0, kept = 0;
-    if (!item->sound)
+    int64_t *entries;
+    size_t count, kept = 0;
+    if (!item->sound || item->family == NULL)
         return STATUS_STORE_DAMAGED;
-    enum status status = form_view_family(store, item->form_id, &family);
-    if (status == STATUS_OK)
-        status = record_writers(store, &item->place, &entries, &count);
-    size_t all = count;
+    enum status status = item_writers(store, item, &entries, &count);
     for (size_t i = 0; i < count; i++) {
         if (holdable(ctx, entries[i]))
             entries[kept++] = entries[i];
     }
-    if (status == STATUS_OK && kept > 0 && kept == all) {
-        status = write_state(store, item, family, item->state, out);
+    if (status == STATUS_OK && kept > 0 && kept == count) {
+        status = write_state(store, item, item->family, item->state, out);
     } else if (status == STATUS_OK && kept > 0) {
         struct buffer state;
         buffer_init(&state, STATE_BYTES_MAX);
-        status = merge_some(store, item, family, entries, kept, &state);
+        status = merge_some(store, item, item->family, entries, kept, &state);
         if (status == STATUS_OK)
-            status = write_state(store, item, family, buffer_bytes(&state), out);
+            status = write_state(store, item, item->family, buffer_bytes(&state), out);
         buffer_fini(&state);
     }
     free(entries);

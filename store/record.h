@@ -21,7 +21,7 @@ CHECKED enum status record_unit_number(struct store *store, const struct unit_id
 CHECKED enum status record_read(struct store *store, const struct record_place *place, struct buffer *state);
 /* Is this row what was written? For those who walk the record table themselves. */
 bool record_sound(const struct record_place *place, struct bytes state, int64_t sum);
-int64_t record_sum(const struct record_place *place, struct bytes state);
+int64_t record_sum(const struct record_place *place, struct bytes state); /* 23 bits: three bytes of the row; of eight million changes by a disk it misses one */
 /* Entries whose standing puts wrote the record, ascending by id; *out to be freed by the caller, NULL where the count is 0 or on error. */
 CHECKED enum status record_writers(struct store *store, const struct record_place *place, int64_t **out, size_t *count);
 CHECKED enum status record_contested_count(struct store *store, int64_t *out); /* records with at least one contested field */
@@ -37,7 +37,8 @@ struct record_item {
     uint8_t form_id[16];
     struct unit_id unit;
     struct bytes state;
-    bool sound;
+    bool sound, several;              /* several: puts wrote it; else the state is that of one */
+    const struct form_family *family; /* NULL: no version of the form stands */
 };
 /* Every record by form id, period, unit id, row: an order that is the same on every node. fn returns OK to go on, anything else ends the walk and is returned.
  * Items live during the call. sound false: the row is not what was written; nothing else of it may be used but place, form_id and unit. */

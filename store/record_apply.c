@@ -3,6 +3,7 @@
 #include "store/record_apply.h"
 
 #include "protocol/planted.h"
+#include "store/apply.h"
 #include "store/form_view.h"
 #include "store/period.h"
 #include "store/record.h"
@@ -12,7 +13,8 @@
 
 enum {
     STATE_BYTES_MAX = 4 * 1024 * 1024, /* three times what one put after the other can fill */
-    WRITERS_MAX = 4096                 /* of one record: a figure put right every day for eleven years. Each more costs those before it once again */
+    WRITERS_MAX = 4096,                /* of one record: a figure put right every day for eleven years. Each more costs those before it once again */
+    ROWS_AT_ONCE = 25                  /* rows that go in by one statement: most of what an insertion costs is beginning and ending its statement */
 };
 
 /* One put being applied. */
@@ -50,6 +52,34 @@ static enum status insert_row(struct store *store, const struct record_place *pl
     query_bind_int(&query, record_sum(place, state));
     enum status status = query_run(&query);
     *inserted = status == STATUS_OK && db_changes(store->db) == 1;
+    return status;
+}
+
+/* Rows of one form and unit, none of which is there before: else some are left out, and inserted is false. */
+struct rows {
+    const struct record_key *keys;
+    struct bytes states[ROWS_AT_ONCE];
+};
+
+#define ROW "(?1, ?2, ?, ?, ?, ?, 0)"
+#define ROWS_5 ROW ", " ROW ", " ROW ", " ROW ", " ROW
+
+static enum status insert_rows(struct store *store, const struct record_place *place, const struct rows *rows, bool *inserted) {
+    static_assert(ROWS_AT_ONCE == 25, "the statement below says the same");
+    /* OR IGNORE: of a statement that can fail half-way SQLite keeps the old pages beside, which costs more than the insertion. */
+    struct query query = db_query(store->db, "INSERT OR IGNORE INTO record(form, unit, period, row, state, sum, contested) VALUES " ROWS_5 ", " ROWS_5
+                                             ", " ROWS_5 ", " ROWS_5 ", " ROWS_5);
+    query_bind_int(&query, place->form);
+    query_bind_int(&query, place->unit);
+    for (size_t i = 0; i < ROWS_AT_ONCE; i++) {
+        const struct record_place at = {place->form, place->unit, rows->keys[i].period, rows->keys[i].row};
+        query_bind_int(&query, at.period);
+        query_bind_text(&query, at.row);
+        query_bind_blob(&query, rows->states[i]);
+        query_bind_int(&query, record_sum(&at, rows->states[i]));
+    }
+    enum status status = query_run(&query);
+    *inserted = status == STATUS_OK && db_changes(store->db) == ROWS_AT_ONCE;
     return status;
 }
 
@@ -174,7 +204,7 @@ static enum status apply_record(struct application *application, size_t record) 
         return STATUS_OK;
     buffer_clear(&application->state);
     bool inserted;
-    enum status status = register_first(&write, &application->state);
+    enum status status = register_first(&write, 1, &application->state);
     if (status == STATUS_OK)
         status = insert_row(application->store, &application->place, buffer_bytes(&application->state), &inserted);
     if (status != STATUS_OK || inserted)
@@ -185,6 +215,41 @@ static enum status apply_record(struct application *application, size_t record) 
     if (status == STATUS_OK)
         status = change_row(application, writers, count, &write);
     free(writers);
+    return status;
+}
+
+/* Packs a record; from the put itself where its cells stand there as they are wanted. */
+static enum status pack_record(struct application *application, size_t record) {
+    const struct put *put = application->put;
+    const struct record_columns *columns = &application->columns;
+    struct register_write write = {application->entry, columns->count, columns->number, put->cells + record};
+    if (columns->as_they_stand)
+        return register_first(&write, put->record_count, &application->state);
+    write = (struct register_write){application->entry, 0, application->fields, application->cells};
+    write.count = record_load_cells(columns, put, application->version, record, application->fields, application->cells);
+    return register_first(&write, 1, &application->state);
+}
+
+/* Records that nobody wrote before, which is the rule, many at once. Where one of them turns out to be there, all are taken up again one by one: those that
+ * have just gone in are known as this entry's own. */
+static enum status apply_records(struct application *application, size_t first) {
+    size_t ends[ROWS_AT_ONCE];
+    bool inserted;
+    struct rows rows = {.keys = application->put->keys + first};
+    enum status status = STATUS_OK;
+    buffer_clear(&application->state);
+    for (size_t i = 0; i < ROWS_AT_ONCE && status == STATUS_OK; i++) {
+        status = pack_record(application, first + i);
+        ends[i] = application->state.len;
+    }
+    for (size_t i = 0; i < ROWS_AT_ONCE && status == STATUS_OK; i++) {
+        size_t begin = i > 0 ? ends[i - 1] : 0;
+        rows.states[i] = bytes_of(application->state.data + begin, ends[i] - begin);
+    }
+    if (status == STATUS_OK)
+        status = insert_rows(application->store, &application->place, &rows, &inserted);
+    for (size_t i = first; status == STATUS_OK && !inserted && i < first + ROWS_AT_ONCE; i++)
+        status = apply_record(application, i);
     return status;
 }
 
@@ -200,8 +265,11 @@ static enum status apply_put(struct store *store, int64_t entry, bool alone, con
     enum status status = record_form_number(store, family->form_id, true, &application->place.form);
     if (status == STATUS_OK)
         status = record_unit_number(store, unit, true, &application->place.unit);
-    for (size_t i = PLANTED("skip-record"); i < put->record_count && status == STATUS_OK; i++)
-        status = apply_record(application, i);
+    size_t next = PLANTED("skip-record");
+    for (; alone && next + ROWS_AT_ONCE <= put->record_count && status == STATUS_OK; next += ROWS_AT_ONCE)
+        status = apply_records(application, next);
+    for (; next < put->record_count && status == STATUS_OK; next++)
+        status = apply_record(application, next);
     buffer_fini(&application->state);
     buffer_fini(&application->old);
     free(application);
@@ -230,6 +298,12 @@ struct verdict {
     struct bytes detail; /* what it waits for */
 };
 
+/* A form of another branch is none for this unit, whose own offices never get to know it: those above must see the put as they do. */
+static bool in_force(const struct store *store, const struct form_family *family, uint32_t unit) {
+    uint32_t issuer = tree_unit(store->tree, &family->issuer);
+    return issuer != TREE_NONE && tree_over(store->tree, issuer, unit);
+}
+
 static struct verdict judge(struct store *store, const struct put *put, const struct header *header, const struct form_family **family,
                             const struct form_version_view **version) {
     const struct unit_id *id = &header->audience[0].unit;
@@ -239,6 +313,8 @@ static struct verdict judge(struct store *store, const struct put *put, const st
         return (struct verdict){STATUS_FORM_UNKNOWN, bytes_of(put->form_version.b, sizeof put->form_version.b)};
     if (status != STATUS_OK)
         return (struct verdict){status, {0}};
+    if (unit != TREE_NONE && !in_force(store, *family, unit))
+        return (struct verdict){STATUS_FORM_UNKNOWN, {0}}; /* no form's coming changes that */
     if (put_fits(put, &(*version)->form) != STATUS_OK)
         return (struct verdict){STATUS_MALFORMED, {0}};
     for (size_t i = 0; i < put->record_count; i++) {
@@ -256,7 +332,11 @@ static bool sets_aside(enum status status) {
     return status == STATUS_FORM_UNKNOWN || status == STATUS_MALFORMED || status == STATUS_UNIT_UNKNOWN || status == STATUS_UNIT_NOT_REPORTING;
 }
 
-static enum status apply_change(struct store *store, const struct stored_entry *entry, const struct header *header, const struct change *change, bool alone) {
+/* All puts of a body are judged before the first is applied: merging reads back what stands of the entry, and must not find one there that does not. */
+enum step { JUDGE = 1, APPLY = 2 };
+
+static enum status apply_change(struct store *store, const struct stored_entry *entry, const struct header *header, const struct change *change,
+                                unsigned steps) {
     if (change->kind != CHANGE_PUT)
         return apply_set_aside(store, entry->id, change->place, STATUS_CHANGE_UNKNOWN, (struct bytes){0});
     struct put put;
@@ -268,8 +348,10 @@ static enum status apply_change(struct store *store, const struct stored_entry *
         status = verdict.status;
         if (sets_aside(status))
             status = apply_set_aside(store, entry->id, change->place, verdict.status, verdict.detail);
+        else if (status == STATUS_OK && steps == JUDGE)
+            status = apply_take_back(store, entry->id, change->place); /* it may have waited for what another of the body waited for, too */
         else if (status == STATUS_OK)
-            status = apply_put(store, entry->id, alone, &put, family, version, &header->audience[0].unit);
+            status = apply_put(store, entry->id, steps == (JUDGE | APPLY), &put, family, version, &header->audience[0].unit);
     } else if (status != STATUS_NO_MEMORY) {
         status = apply_set_aside(store, entry->id, 0, STATUS_MALFORMED, (struct bytes){0});
     }
@@ -277,15 +359,15 @@ static enum status apply_change(struct store *store, const struct stored_entry *
     return status;
 }
 
-/* Is every put of the body well formed? A body of one change finds out when it is applied. */
+/* Is every change of the body well formed? */
 static enum status prove_all(struct bytes bytes, bool *sound) {
     struct body_reader body;
     struct change change;
     struct put put;
     *sound = body_open(&body, bytes, CLASS_RECORD) == STATUS_OK;
     while (*sound && body_next(&body, &change)) {
-        enum status status = change.kind == CHANGE_PUT && body.count > 1 ? put_decode(&put, change.payload) : STATUS_OK;
-        if (change.kind == CHANGE_PUT && body.count > 1)
+        enum status status = change.kind == CHANGE_PUT ? put_decode(&put, change.payload) : STATUS_OK;
+        if (change.kind == CHANGE_PUT)
             put_fini(&put);
         if (status == STATUS_NO_MEMORY)
             return status;
@@ -307,18 +389,35 @@ static enum status stand_back(struct store *store, int64_t entry) {
     return status == STATUS_OK ? apply_set_aside(store, entry, 0, STATUS_TOO_LARGE, (struct bytes){0}) : status;
 }
 
-enum status record_apply(struct store *store, const struct stored_entry *entry, const struct header *header) {
+/* A body of several changes is read first, so that none of it stands where one of them is malformed. */
+static enum status apply_all(struct store *store, const struct stored_entry *entry, const struct header *header) {
     bool sound;
+    struct body_reader body;
+    struct change change;
     enum status status = prove_all(entry->entry.body, &sound);
     if (status != STATUS_OK)
         return status;
     if (!sound)
         return apply_set_aside(store, entry->id, 0, STATUS_MALFORMED, (struct bytes){0});
-    struct body_reader body;
-    struct change change;
     status = body_open(&body, entry->entry.body, CLASS_RECORD);
     while (status == STATUS_OK && body_next(&body, &change))
-        status = apply_change(store, entry, header, &change, body.count == 1);
+        status = apply_change(store, entry, header, &change, JUDGE);
+    if (status == STATUS_OK)
+        status = body_open(&body, entry->entry.body, CLASS_RECORD);
+    while (status == STATUS_OK && body_next(&body, &change))
+        status = apply_change(store, entry, header, &change, APPLY);
+    return status;
+}
+
+enum status record_apply(struct store *store, const struct stored_entry *entry, const struct header *header) {
+    struct body_reader body;
+    struct change only;
+    bool sound = body_open(&body, entry->entry.body, CLASS_RECORD) == STATUS_OK;
+    enum status status;
+    if (sound && body_only(&body, &only) && only.kind == CHANGE_PUT)
+        status = apply_change(store, entry, header, &only, JUDGE | APPLY); /* which finds out whether it is well formed */
+    else
+        status = apply_all(store, entry, header);
     return status == STATUS_TOO_LARGE ? stand_back(store, entry->id) : status;
 }
 
@@ -457,12 +556,8 @@ static enum status judge_again(struct store *store, int64_t entry_id) {
     struct buffer memory = {0};
     struct stored_entry entry;
     enum status status = header != NULL ? record_apply_withdraw(store, entry_id) : STATUS_NO_MEMORY;
-    if (status == STATUS_OK) {
-        struct query query = db_query(store->db, "DELETE FROM set_aside WHERE entry = ? AND reason = ?");
-        query_bind_int(&query, entry_id);
-        query_bind_int(&query, STATUS_UNIT_NOT_REPORTING);
-        status = query_run(&query);
-    }
+    if (status == STATUS_OK)
+        status = apply_take_back_all(store, entry_id);
     if (status == STATUS_OK)
         status = record_load_entry(store, entry_id, &memory, &entry, header);
     if (status == STATUS_OK)

@@ -17,6 +17,7 @@ enum status record_load_entry(struct store *store, int64_t entry_id, struct buff
 
 void record_load_columns(struct record_columns *out, const struct put *put, const struct form_version_view *version) {
     out->count = put->column_count;
+    out->as_they_stand = put->whole;
     for (size_t i = 0; i < put->column_count; i++) { /* numbers rise with ordinals but for versions that moved fields about: an insertion is hardly ever far */
         uint16_t number = version->numbers[put->ordinals[i]];
         size_t at = i;
@@ -26,6 +27,7 @@ void record_load_columns(struct record_columns *out, const struct put *put, cons
         }
         out->number[at] = number;
         out->column[at] = (uint16_t)i;
+        out->as_they_stand &= at == i && version->form.fields[put->ordinals[i]].type != FIELD_CHOICE;
     }
 }
 

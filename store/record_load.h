@@ -11,6 +11,7 @@ CHECKED enum status record_load_entry(struct store *store, int64_t entry_id, str
 /* The columns of a put in order of their fields' numbers. */
 struct record_columns {
     size_t count;
+    bool as_they_stand; /* already in that order, every cell touched, no choices: a record's cells can be taken from the put itself */
     uint16_t column[FORM_FIELDS_MAX], number[FORM_FIELDS_MAX];
 };
 void record_load_columns(struct record_columns *out, const struct put *put, const struct form_version_view *version);

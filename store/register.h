@@ -27,7 +27,8 @@ struct register_write {
 typedef enum status (*register_seen_fn)(void *ctx, int64_t a, int64_t b, bool *out);
 
 /* Each appends a state to out and says whether a field of it is contested. On error out is as it was: NO_MEMORY, TOO_LARGE, or what seen returned. */
-CHECKED enum status register_first(const struct register_write *write, struct buffer *out); /* the only write: never contested */
+/* The only write: never contested. stride: from one of its cells to the next, so that a record's can be taken from the columns of a put. */
+CHECKED enum status register_first(const struct register_write *write, size_t stride, struct buffer *out);
 /* The write has seen every standing write of the record: its fields are replaced, the others stay. STORE_DAMAGED: state is none. */
 CHECKED enum status register_replace(struct bytes state, const struct register_write *write, struct buffer *out, bool *contested);
 /* From all standing writes, in any order. TOO_LARGE also where a field has more than REGISTER_HEADS_MAX heads. */
@@ -42,7 +43,7 @@ struct register_head {
     struct cell cell;
 };
 struct register_walk {
-    const uint8_t *at, *end, *tags;
+    const uint8_t *at, *end, *codes;
     int64_t entry;
     uint32_t fields, field, heads, head, entry_count;
     const uint8_t *entries;
@@ -55,16 +56,25 @@ bool register_next(struct register_walk *walk, struct register_head *out);
 /* The one entry whose write the whole state is; 0: several. */
 int64_t register_only_entry(struct bytes state);
 
-/* The common case at once, for adding up: a state that is one write, its figures laid out by field. A field without a number (nothing written, missing, a text)
- * has that state and type, and number 0 (a text is a value of type CELL_TEXT). False: several writes, or damaged; then walk it. */
+/* The common case at once, for adding up: a state that is one write, its figures laid out by field. plain: every field below count is a number without a
+ * qualifier, from 0 to REGISTER_PLAIN_MAX, and kinds are not filled in. Else a field without a number (nothing written, missing, a text) has that state and type, and number 0 (a text is a
+ * value of type CELL_TEXT). False: several writes, or damaged; then walk it. */
+#define REGISTER_PLAIN_MAX ((INT64_C(1) << 48) - 1)
 struct register_flat {
     uint32_t count;
-    struct register_number {
-        int64_t number;
+    bool plain;
+    int64_t numbers[REGISTER_FIELDS_MAX];
+    struct register_kind {
         uint8_t state, type, qualifier;
-    } fields[REGISTER_FIELDS_MAX];
+    } kinds[REGISTER_FIELDS_MAX];
 };
 bool register_flatten(struct bytes state, struct register_flat *out);
+/* One field of it, whichever it is. */
+struct register_number {
+    int64_t number;
+    uint8_t state, type, qualifier;
+};
+struct register_number register_number_at(const struct register_flat *flat, uint32_t field);
 
 /* Same state, type, value and qualifier? Notes do not count. */
 bool register_cell_equal(const struct cell *a, const struct cell *b);

@@ -149,7 +149,9 @@ static int shared_log_order(const void *x, const void *y, void *arg) {
 
 static enum status replica_each_shared_log(void *ctx, const struct unit_id *peer, uint64_t since, log_head_fn fn, void *arg) {
     struct store *store = ctx;
-    struct gather gather = {.store = store, .peer = peer};
+    struct gather gather = {.store = store, .peer = peer, .status = store_tree_ready(store)};
+    if (gather.status != STATUS_OK)
+        return gather.status;
     if (since > 0)
         gather_since(&gather, since);
     else

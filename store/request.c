@@ -1,6 +1,9 @@
 /* The one way in for requests: finds the handler, keeps changing ones inside one transaction with their answer, builds the response (docs/control.md). */
 #include "store/request.h"
 
+#include "protocol/planted.h"
+#include "store/json_memory.h"
+
 #include <stdarg.h>
 
 enum { ID_LENGTH_MIN = 8, ID_LENGTH_MAX = 64, ANSWERS_KEPT = 1000, PROBLEMS_MAX = 1000 };
@@ -30,6 +33,9 @@ enum status request_refuse(struct request *request, enum status status, ...) {
 }
 
 void request_problem(struct request *request, enum status status, json_t *args) {
+    if (status == STATUS_NO_MEMORY) { /* no mistake of whoever asks */
+        json_memory_miss();
+    }
     if (request->problems == NULL) {
         request->problems = json_array();
     }
@@ -41,7 +47,7 @@ void request_problem(struct request *request, enum status status, json_t *args) 
                           json_pack("{s:i, s:s, s:o}", "status", (int)status, "name", status_name(status), "args", args != NULL ? args : json_object()));
 }
 
-static json_t *refusal(enum status status, json_t *args, json_t *problems) {
+static json_t *refusal_whole(enum status status, json_t *args, json_t *problems) {
     json_t *response = json_pack("{s:i, s:s, s:o*}", "status", (int)status, "name", status_name(status), "args", args != NULL ? args : json_object());
     if (response != NULL && problems != NULL) {
         json_object_set_new(response, "problems", problems);
@@ -51,12 +57,32 @@ static json_t *refusal(enum status status, json_t *args, json_t *problems) {
     return response;
 }
 
+/* What the memory was not enough for says so, and nothing else by halves. */
+static json_t *refusal(enum status status, json_t *args, json_t *problems) {
+    json_t *response = refusal_whole(status, args, problems);
+    if (!json_memory_missed()) {
+        return response;
+    }
+    json_decref(response);
+    json_memory_watch();
+    response = refusal_whole(STATUS_NO_MEMORY, NULL, NULL);
+    if (json_memory_missed()) {
+        json_decref(response);
+        response = NULL;
+    }
+    return response;
+}
+
 /* ---- answers kept by id ---- */
+
+static struct bytes key_of(const char *id) {
+    return bytes_of(id, PLANTED("answer-of-another-id") ? ID_LENGTH_MIN : strlen(id));
+}
 
 /* The answer given before, NULL in *out where there is none. */
 static enum status answer_find(struct store *store, const char *id, json_t **out) {
     struct query query = db_query(store->db, "SELECT response FROM request WHERE id = ?");
-    query_bind_text(&query, bytes_of(id, strlen(id)));
+    query_bind_text(&query, key_of(id));
     enum status status = STATUS_OK;
     *out = NULL;
     if (query_next(&query)) {
@@ -74,7 +100,7 @@ static enum status answer_keep(struct store *store, const char *id, const json_t
         return STATUS_NO_MEMORY;
     }
     struct query query = db_query(store->db, "INSERT INTO request(id, time, response) VALUES(?, (SELECT coalesce(max(time), 0) + 1 FROM request), ?)");
-    query_bind_text(&query, bytes_of(id, strlen(id)));
+    query_bind_text(&query, key_of(id));
     query_bind_text(&query, bytes_of(text, strlen(text)));
     enum status status = query_run(&query);
     free(text);
@@ -115,10 +141,13 @@ static enum status run_changing(struct request *request, const struct request_ve
             status = *response == NULL ? STATUS_NO_MEMORY : id != NULL ? answer_keep(store, id, *response) : STATUS_OK;
         }
     }
+    if (status == STATUS_OK && json_memory_missed()) {
+        status = STATUS_NO_MEMORY;
+    }
     if (status == STATUS_OK) {
         status = store_commit(store);
     } else {
-        store_rollback(store);
+        PLANTED("refusal-commits") ? (void)!store_commit(store) : store_rollback(store);
     }
     if (status != STATUS_OK) {
         json_decref(*response);
@@ -131,11 +160,18 @@ static enum status run(struct request *request, const struct request_verb *verb,
     if (verb->changes) {
         return run_changing(request, verb, id, response);
     }
-    enum status status = verb->fn(request);
+    enum status status = store_tree_ready(request->store);
+    if (status == STATUS_OK) {
+        status = verb->fn(request);
+    }
     if (status == STATUS_OK) {
         *response = json_pack("{s:i, s:o}", "status", 0, "result", request->result != NULL ? request->result : json_object());
         request->result = NULL;
-        status = *response == NULL ? STATUS_NO_MEMORY : STATUS_OK;
+        status = *response == NULL || json_memory_missed() ? STATUS_NO_MEMORY : STATUS_OK;
+        if (status != STATUS_OK) {
+            json_decref(*response);
+            *response = NULL;
+        }
     }
     return status;
 }
@@ -169,6 +205,7 @@ static bool id_valid(const json_t *id) {
 }
 
 json_t *store_request(struct store *store, const struct store_caller *caller, const json_t *request) {
+    json_memory_watch();
     const char *name = json_string_value(json_object_get(request, "do"));
     const json_t *id = json_object_get(request, "id"), *args = json_object_get(request, "args");
     if (name == NULL || !id_valid(id) || (args != NULL && !json_is_object(args) && !json_is_null(args))) {

@@ -1,4 +1,5 @@
 /* log: the entries held here, newest first, with what each says as data. */
+#include "store/json_memory.h"
 #include "store/log.h"
 #include "store/request_care.h"
 
@@ -62,6 +63,9 @@ static json_t *changes_of(struct walk *walk, const struct stored_entry *entry) {
         char number[16];
         snprintf(number, sizeof number, "%u", (unsigned)change.kind);
         json_array_append_new(changes, json_pack("{s:s, s:o}", "kind", kind != NULL ? kind : number, "what", request_log_what(walk->store, &change)));
+    }
+    if (status == STATUS_NO_MEMORY) {
+        json_memory_miss();
     }
     buffer_fini(&copy);
     return changes;

@@ -1,5 +1,6 @@
 /* What a change says, in a few words that need no language. */
 #include "store/form_view.h"
+#include "store/json_memory.h"
 #include "store/period.h"
 #include "store/request_care.h"
 
@@ -53,8 +54,10 @@ static json_t *put_words(struct store *store, const struct change *change) {
     struct put put;
     char period[PERIOD_TEXT_MAX] = "";
     json_t *words = NULL;
-    if (put_decode(&put, change->payload) == STATUS_OK && put.record_count > 0) {
-        if (form_view_version(store, &put.form_version, &family, &version) == STATUS_OK) {
+    enum status status = put_decode(&put, change->payload);
+    if (status == STATUS_OK && put.record_count > 0) {
+        status = form_view_version(store, &put.form_version, &family, &version);
+        if (status == STATUS_OK) {
             period_text(period, &(struct period){version->form.period, put.keys[0].period});
             struct bytes name = version->form.name;
             words = put.record_count == 1 ? json_sprintf("%.*s %s", (int)name.len, (const char *)name.data, period)
@@ -62,6 +65,9 @@ static json_t *put_words(struct store *store, const struct change *change) {
         } else {
             words = request_hex_json(put.form_version.b, 8);
         }
+    }
+    if (status == STATUS_NO_MEMORY) {
+        json_memory_miss();
     }
     put_fini(&put);
     return words;
@@ -78,6 +84,7 @@ union decoded {
 
 static json_t *words_of(struct store *store, const struct change *change, union decoded *room) {
     json_t *words = NULL;
+    enum status status;
     switch (change->kind) {
     case CHANGE_UNIT:
         return unit_change_decode(&room->unit, change->payload) == STATUS_OK ? text_words(room->unit.code, room->unit.name) : NULL;
@@ -88,7 +95,11 @@ static json_t *words_of(struct store *store, const struct change *change, union 
     case CHANGE_DOCUMENT:
         return document_decode(&room->document, change->payload) == STATUS_OK ? text_words(room->document.number, room->document.title) : NULL;
     case CHANGE_FORM:
-        words = form_decode(&room->form, change->payload) == STATUS_OK ? text_words(room->form.name, (struct bytes){0}) : NULL;
+        status = form_decode(&room->form, change->payload);
+        words = status == STATUS_OK ? text_words(room->form.name, (struct bytes){0}) : NULL;
+        if (status == STATUS_NO_MEMORY) {
+            json_memory_miss();
+        }
         form_fini(&room->form);
         return words;
     case CHANGE_PUT:
@@ -100,7 +111,11 @@ static json_t *words_of(struct store *store, const struct change *change, union 
 
 json_t *request_log_what(struct store *store, const struct change *change) {
     union decoded *room = malloc(sizeof *room);
-    json_t *words = room == NULL ? NULL : words_of(store, change, room);
+    if (room == NULL) {
+        json_memory_miss();
+        return NULL;
+    }
+    json_t *words = words_of(store, change, room);
     free(room);
     return words != NULL ? words : json_string("");
 }

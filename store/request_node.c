@@ -134,8 +134,14 @@ static enum status invite_addresses(struct request *request, struct token *token
         at += (size_t)snprintf(text + at, CONFIG_VALUE_MAX - at, "%s,", address);
     }
     if (at == 0) {
-        const char *set = store_config(request->store, "advertise");
-        set = set != NULL && set[0] != '\0' ? set : store_config(request->store, "listen");
+        const char *set;
+        enum status status = store_config(request->store, "advertise", &set);
+        if (status == STATUS_OK && (set == NULL || set[0] == '\0')) {
+            status = store_config(request->store, "listen", &set);
+        }
+        if (status != STATUS_OK) {
+            return status;
+        }
         snprintf(text, CONFIG_VALUE_MAX, "%s", set == NULL ? "" : set);
     }
     token->address_count = split_addresses(text, found, &bad);
@@ -251,14 +257,17 @@ static enum status config(struct request *request) {
         return status;
     }
     json_t *shown = json_object();
-    for (size_t i = 0; i < SETTING_COUNT; i++) {
-        const char *held = setting == NULL || setting == &settings[i] ? store_config(request->store, settings[i].key) : NULL;
+    for (size_t i = 0; i < SETTING_COUNT && status == STATUS_OK; i++) {
+        const char *held = NULL;
+        if (setting == NULL || setting == &settings[i]) {
+            status = store_config(request->store, settings[i].key, &held);
+        }
         if (held != NULL) {
             json_object_set_new(shown, settings[i].key, json_string(held));
         }
     }
     request->result = json_pack("{s:o}", "config", shown);
-    return STATUS_OK;
+    return status;
 }
 
 const struct request_verb request_node_verbs[] = {

@@ -2,6 +2,7 @@
 #include "protocol/receipt.h"
 #include "store/entry.h"
 #include "store/entry_cells.h"
+#include "store/json_memory.h"
 #include "store/record_load.h"
 #include "store/request_period.h"
 
@@ -160,7 +161,9 @@ static const char *const state_words[] = {[CELL_UNTOUCHED] = "missing", [CELL_MI
 static void add_value(json_t *object, const struct cell *cell, const struct form_field *field) {
     struct buffer text;
     buffer_init(&text, TEXT_VALUE_BYTES_MAX);
-    bool value = cell->state == CELL_VALUE && entry_cells_text(cell, field, &text) == STATUS_OK;
+    bool value = cell->state == CELL_VALUE;
+    if (value && entry_cells_text(cell, field, &text) != STATUS_OK)
+        json_memory_miss(); /* a text of one cell has room in any other way */
     json_object_set_new(object, "state", json_string(state_words[cell->state]));
     json_object_set_new(object, "value", value ? request_string(bytes_of(text.len > 0 ? text.data : (const uint8_t *)"", text.len)) : json_null());
     if (value && cell->qualifier != QUALIFIER_NONE)
@@ -177,11 +180,16 @@ static void put_of(const struct stored_entry *entry, uint8_t *flags, struct byte
     enum status status = body_open(&body, entry->entry.body, CLASS_RECORD);
     while (status == STATUS_OK && body_next(&body, &change)) {
         struct put put;
-        if (change.kind == CHANGE_PUT && put_decode(&put, change.payload) == STATUS_OK) {
+        if (change.kind != CHANGE_PUT)
+            continue;
+        enum status decoded = put_decode(&put, change.payload);
+        if (decoded == STATUS_OK) {
             *flags |= put.flags;
             *reason = put.reason.len > 0 ? put.reason : *reason;
-            put_fini(&put);
+        } else if (decoded == STATUS_NO_MEMORY) {
+            json_memory_miss();
         }
+        put_fini(&put);
     }
 }
 

@@ -1,5 +1,7 @@
 #include "store/rollup.h"
 
+#include "protocol/planted.h"
+
 #include <assert.h>
 
 uint8_t rollup_qualifier(uint8_t a, uint8_t b) {
@@ -47,7 +49,7 @@ enum status rollup_time_add(struct rollup_time *time, const struct rollup_rule *
         return STATUS_OK;
     case TIME_LAST:
     case AGGREGATE_NONE:
-        if (same)
+        if (same || PLANTED("sum-not-last"))
             return join(time, rule->over_units, number, qualifier);
         time->sum = number;
         time->qualifier = qualifier;
@@ -63,7 +65,7 @@ bool rollup_time_value(const struct rollup_time *time, const struct rollup_rule 
         return false;
     out->sum = time->sum;
     out->qualifier = time->qualifier;
-    out->carried = rule->over_time == TIME_LAST && time->period != last;
+    out->carried = rule->over_time == TIME_LAST && time->period != last && !PLANTED("carried-unmarked");
     if (rule->over_time == TIME_AVERAGE)
         out->under = time->periods;
     return true;

@@ -1,19 +1,25 @@
 #include "store/rollup_query.h"
 
+#include "protocol/planted.h"
 #include "store/record.h"
+#include "store/rollup_plan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { NOWHERE = -1 };
-
-/* A unit of the roll-up, in tree order. */
-struct member {
-    uint32_t unit;
-    int32_t row;           /* the row it is part of; NOWHERE: of none */
-    bool expected, at_end; /* stands in the tree at the range's end: only then its last value is one */
+/* How far a member of the plan has come. */
+struct progress {
     bool reported, contested;
-    struct rollup_time *fields; /* by ordinal; NULL until a record comes */
+    struct rollup_time *fields; /* by ordinal; NULL until a record comes that is not added up at once */
+};
+
+/* Plain numbers added up so far, by family number, in 64 bits: before there are more of them than are sure to fit, they go into the group. records: how many
+ * had so many fields. */
+enum { SUMS_RECORDS_MAX = 1 << 14 };
+static_assert(REGISTER_PLAIN_MAX <= INT64_MAX / SUMS_RECORDS_MAX, "so many of the largest numbers fit");
+struct sums {
+    int64_t *sums;
+    uint32_t *records, all;
 };
 
 struct working {
@@ -22,19 +28,18 @@ struct working {
     struct rollup_result *out;
     const struct form *form;
     size_t field_count;
-    int *ordinals; /* by field number of the family: the newest version's ordinal, NOWHERE */
+    int *ordinals; /* by field number of the family: the newest version's ordinal, ROLLUP_NOWHERE */
     size_t number_count;
-    struct member *members;
-    size_t member_count, member_capacity;
-    int32_t *places;    /* by unit handle: index of the member, NOWHERE */
-    int32_t *by_number; /* by unit_key number: index of the member, NOWHERE */
-    size_t by_number_count;
+    bool weighted, all_summed; /* some field is averaged by another; every field is a number of which units are added up */
+    const struct rollup_plan *plan;
+    struct progress *progress; /* by member */
     enum status status;
     struct register_flat *flat;
-    /* while walking the tree */
-    unsigned cut_depth; /* below a unit deeper than the form's levels: everything of a greater depth is detail */
-    bool cut;
-    unsigned row_depth; /* depth of the unit that opened the row under way */
+    struct sums sums;
+    size_t first_number; /* the least that the newest version has */
+    /* where records of one period go that can be added up at once; rows: to the rows of their members, too */
+    struct rollup_group *group;
+    bool at_once, rows;
 };
 
 static void *make(struct working *working, size_t count, size_t size) {
@@ -54,16 +59,16 @@ static bool group_begin(struct working *working, struct rollup_group *group, uin
     return group->fields != NULL;
 }
 
-static int32_t row_begin(struct working *working, uint32_t unit) {
+static struct rollup_group *row_begin(struct working *working, uint32_t unit) {
     struct rollup_result *out = working->out;
     struct rollup_group *rows = realloc(out->rows, (out->row_count + 1) * sizeof *rows);
     if (rows == NULL) {
         working->status = STATUS_NO_MEMORY;
-        return NOWHERE;
+        return NULL;
     }
     out->rows = rows;
     rows[out->row_count] = (struct rollup_group){0};
-    return group_begin(working, &rows[out->row_count], unit) ? (int32_t)out->row_count++ : NOWHERE;
+    return group_begin(working, &rows[out->row_count], unit) ? &rows[out->row_count++] : NULL;
 }
 
 static void group_fini(struct rollup_group *group) {
@@ -91,98 +96,31 @@ static bool miss(struct rollup_group *group, uint32_t unit) {
     return true;
 }
 
-/* ---- who belongs to it ---- */
-
-/* The row of a unit at a depth of the walk. Rows by unit: the unit's own, and one a child with all below it. By level: one a unit of the level, with all below
- * it. */
-static int32_t row_of(struct working *working, uint32_t unit, unsigned depth, int32_t open) {
-    if (working->query->by == ROLLUP_BY_UNIT && depth <= 1) {
-        int32_t row = row_begin(working, unit);
-        if (row != NOWHERE)
-            working->out->rows[row].own = depth == 0;
-        return row;
-    }
-    if (working->query->by == ROLLUP_BY_LEVEL) {
-        bool inside = open != NOWHERE && depth > working->row_depth;
-        if (inside)
-            return open;
-        if (tree_level(working->store->tree, unit, working->out->as_of) != working->query->level)
-            return NOWHERE;
-        working->row_depth = depth;
-        return row_begin(working, unit);
-    }
-    return working->query->by == ROLLUP_BY_UNIT ? open : NOWHERE;
-}
-
-static bool add_member(struct working *working, uint32_t unit, unsigned depth) {
-    if (working->member_count == working->member_capacity) {
-        size_t capacity = working->member_capacity > 0 ? working->member_capacity * 2 : 256;
-        struct member *grown = realloc(working->members, capacity * sizeof *grown);
-        if (grown == NULL) {
-            working->status = STATUS_NO_MEMORY;
-            return false;
-        }
-        working->members = grown;
-        working->member_capacity = capacity;
-    }
-    int32_t open = working->member_count > 0 ? working->members[working->member_count - 1].row : NOWHERE;
-    struct member *member = &working->members[working->member_count];
-    *member = (struct member){.unit = unit, .row = row_of(working, unit, depth, open)};
-    member->expected = form_view_expects(working->store, working->form, unit, working->out->as_of);
-    working->places[unit] = (int32_t)working->member_count++;
-    return working->status == STATUS_OK;
-}
-
-static bool visit(void *arg, uint32_t unit, unsigned depth) {
-    struct working *working = arg;
-    const struct form *form = working->form;
-    if (working->cut && depth > working->cut_depth)
-        return true;
-    working->cut = form->level_count > 0 && tree_level(working->store->tree, unit, working->out->as_of) > form->levels[form->level_count - 1];
-    working->cut_depth = depth;
-    return working->cut ? true : add_member(working, unit, depth);
-}
-
-/* Local numbers of units to members. */
-static void number_members(struct working *working) {
-    struct query query = db_query(working->store->db, "SELECT max(id) FROM unit_key");
-    working->by_number_count = (query_next(&query) ? (size_t)query_int(&query, 0) : 0) + 1;
-    working->status = query_end(&query);
-    if (working->status != STATUS_OK)
-        return;
-    working->by_number = make(working, working->by_number_count, sizeof *working->by_number);
-    if (working->by_number == NULL)
-        return;
-    memset(working->by_number, 0xff, working->by_number_count * sizeof *working->by_number);
-    query = db_query(working->store->db, "SELECT id, unit FROM unit_key");
-    while (query_next(&query)) {
-        struct unit_id id;
-        query_fixed(&query, 1, id.b, sizeof id.b);
-        uint32_t unit = tree_unit(working->store->tree, &id);
-        working->by_number[query_int(&query, 0)] = unit != TREE_NONE ? working->places[unit] : NOWHERE;
-    }
-    working->status = query_end(&query);
-}
-
 /* ---- records ---- */
 
-/* One counted figure into its unit's field. */
-static enum status add_number(struct working *working, struct member *member, uint32_t period, int ordinal, const struct register_number *number) {
-    const struct rollup_rule *rule = &working->out->rules[ordinal];
+/* Does it count for the field? One of another type is a rival version's. */
+static bool counts(const struct working *working, int ordinal, const struct register_number *number) {
     uint8_t type = working->form->fields[ordinal].type;
     bool text = type == FIELD_TEXT || type == FIELD_CHOICE;
-    if (number->state != CELL_VALUE || (number->type == CELL_TEXT) != text) /* another type: a rival version's */
-        return STATUS_OK;
-    member->reported = true;
-    if (rule->over_time == TIME_LAST && !member->at_end)
-        return STATUS_OK;
-    return rollup_time_add(&member->fields[ordinal], rule, period, text ? 1 : number->number, number->qualifier);
+    bool given = number->state == CELL_VALUE || (number->state == CELL_MISSING && PLANTED("missing-as-zero"));
+    return given && (number->type == CELL_TEXT) == text;
 }
 
-static enum status add_cell(struct working *working, struct member *member, uint32_t period, int ordinal, const struct cell *cell, bool contested) {
-    struct rollup_time *time = &member->fields[ordinal];
+/* One counted figure into its unit's field. */
+static enum status add_number(struct working *working, size_t member, uint32_t period, int ordinal, const struct register_number *number) {
+    const struct rollup_rule *rule = &working->out->rules[ordinal];
+    if (!counts(working, ordinal, number))
+        return STATUS_OK;
+    working->progress[member].reported = true;
+    if (rule->over_time == TIME_LAST && !working->plan->members[member].at_end)
+        return STATUS_OK;
+    return rollup_time_add(&working->progress[member].fields[ordinal], rule, period, number->type == CELL_TEXT ? 1 : number->number, number->qualifier);
+}
+
+static enum status add_cell(struct working *working, size_t member, uint32_t period, int ordinal, const struct cell *cell, bool contested) {
+    struct rollup_time *time = &working->progress[member].fields[ordinal];
     if (contested) {
-        member->contested = true;
+        working->progress[member].contested = true;
         if (time->contested < UINT16_MAX)
             time->contested++;
     }
@@ -190,27 +128,26 @@ static enum status add_cell(struct working *working, struct member *member, uint
 }
 
 /* The heads of one field, all of them at hand. */
-static enum status add_field(struct working *working, struct member *member, const struct record_place *place, const struct register_head *heads,
-                             size_t count) {
-    int ordinal = heads[0].field < working->number_count ? working->ordinals[heads[0].field] : NOWHERE;
-    if (ordinal == NOWHERE)
+static enum status add_field(struct working *working, size_t member, const struct record_place *place, const struct register_head *heads, size_t count) {
+    int ordinal = heads[0].field < working->number_count ? working->ordinals[heads[0].field] : ROLLUP_NOWHERE;
+    if (ordinal == ROLLUP_NOWHERE)
         return STATUS_OK;
     if (count == 1)
         return add_cell(working, member, place->period, ordinal, &heads[0].cell, false);
     struct cell cell;
     bool contested;
-    enum status status = record_counted(working->store, place, member->unit, working->form->policy, heads, count, &cell, &contested);
+    enum status status = record_counted(working->store, place, working->plan->members[member].unit, working->form->policy, heads, count, &cell, &contested);
     return status == STATUS_OK ? add_cell(working, member, place->period, ordinal, &cell, contested) : status;
 }
 
 /* A record of several writes, head by head. */
-static enum status add_heads(struct working *working, struct member *member, const struct record_place *place, struct bytes state) {
+static enum status add_heads(struct working *working, size_t member, const struct record_place *place, struct bytes state) {
     struct register_walk walk;
     struct register_head head, *heads = NULL;
     enum status status = STATUS_OK;
     register_begin(&walk, state);
     while (status == STATUS_OK && register_next(&walk, &head)) {
-        if (head.count == 1) {
+        if (head.count == 1 || PLANTED("versions-added-up")) {
             status = add_field(working, member, place, &head, 1);
             continue;
         }
@@ -228,38 +165,114 @@ static enum status add_heads(struct working *working, struct member *member, con
     return status != STATUS_OK ? status : walk.status;
 }
 
-static enum status add_record(struct working *working, struct member *member, const struct record_place *place, struct bytes state) {
-    if (member->fields == NULL)
-        member->fields = make(working, working->field_count, sizeof *member->fields);
-    if (member->fields == NULL)
+/* A record that is not added up at once: into its unit's fields. */
+static enum status keep_record(struct working *working, size_t member, const struct record_place *place, struct bytes state, bool flat) {
+    struct progress *progress = &working->progress[member];
+    if (progress->fields == NULL)
+        progress->fields = make(working, working->field_count, sizeof *progress->fields);
+    if (progress->fields == NULL)
         return STATUS_NO_MEMORY;
-    if (!register_flatten(state, working->flat))
+    if (!flat)
         return add_heads(working, member, place, state);
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < working->flat->count && i < working->number_count && status == STATUS_OK; i++) {
-        if (working->ordinals[i] != NOWHERE)
-            status = add_number(working, member, place->period, working->ordinals[i], &working->flat->fields[i]);
+    for (uint32_t i = 0; i < working->flat->count && i < working->number_count && status == STATUS_OK; i++) {
+        const struct register_number number = register_number_at(working->flat, i);
+        if (working->ordinals[i] != ROLLUP_NOWHERE)
+            status = add_number(working, member, place->period, working->ordinals[i], &number);
     }
     return status;
 }
 
-/* All records of the form in first..last, ascending by period. */
+/* Once into the group, and begun anew. */
+static void settle_sums(struct working *working) {
+    struct sums *sums = &working->sums;
+    uint32_t records = 0;
+    for (size_t i = working->number_count; i-- > 0;) {
+        records += sums->records[i + 1];
+        if (working->ordinals[i] == ROLLUP_NOWHERE)
+            continue;
+        struct rollup_units *units = &working->group->fields[working->ordinals[i]];
+        units->sum += sums->sums[i];
+        units->count += records;
+    }
+    memset(sums->sums, 0, working->number_count * sizeof *sums->sums);
+    memset(sums->records, 0, (working->number_count + 1) * sizeof *sums->records);
+    sums->all = 0;
+}
+
+/* The commonest record of the commonest form: numbers that are added up as they stand. */
+static void add_plain(struct working *working) {
+    const struct register_flat *flat = working->flat;
+    struct sums *sums = &working->sums;
+    for (uint32_t i = 0; i < flat->count; i++)
+        sums->sums[i] += flat->numbers[i];
+    sums->records[flat->count]++;
+    if (++sums->all == SUMS_RECORDS_MAX)
+        settle_sums(working);
+}
+
+/* What one unit gives in one period, straight into a group. */
+static enum status add_flat(const struct working *working, size_t member, struct rollup_group *group, bool *reported) {
+    enum status status = STATUS_OK;
+    for (uint32_t i = 0; i < working->flat->count && i < working->number_count && status == STATUS_OK; i++) {
+        const struct register_number number = register_number_at(working->flat, i);
+        int ordinal = working->ordinals[i];
+        if (ordinal == ROLLUP_NOWHERE || !counts(working, ordinal, &number))
+            continue;
+        const struct rollup_rule *rule = &working->out->rules[ordinal];
+        const struct rollup_value value = {number.type == CELL_TEXT ? 1 : number.number, 1, number.qualifier, false};
+        *reported = true;
+        if (rule->over_time != TIME_LAST || working->plan->members[member].at_end)
+            status = rollup_units_add(&group->fields[ordinal], rule, &value, NULL);
+    }
+    return status;
+}
+
+static enum status add_record(struct working *working, size_t member, const struct record_place *place, struct bytes state) {
+    const struct rollup_member *belongs = &working->plan->members[member];
+    bool flat = register_flatten(state, working->flat), *reported = &working->progress[member].reported;
+    if (!working->at_once || !flat)
+        return keep_record(working, member, place, state, flat);
+    enum status status = STATUS_OK;
+    if (working->flat->plain && working->all_summed && belongs->at_end && working->flat->count <= working->number_count) {
+        add_plain(working);
+        *reported |= working->flat->count > working->first_number;
+    } else {
+        status = add_flat(working, member, working->group, reported);
+    }
+    if (status == STATUS_OK && working->rows && belongs->row != ROLLUP_NOWHERE)
+        status = add_flat(working, member, &working->out->rows[belongs->row], reported);
+    return status;
+}
+
+static void take_row(struct working *working, const struct record_place *place, struct bytes state, int64_t sum) {
+    const struct rollup_plan *plan = working->plan;
+    int32_t member = (size_t)place->unit < plan->number_count ? plan->by_number[place->unit] : ROLLUP_NOWHERE;
+    if (member == ROLLUP_NOWHERE)
+        return;
+    working->status = record_sound(place, state, sum) ? add_record(working, (size_t)member, place, state) : STATUS_STORE_DAMAGED;
+    if (working->status != STATUS_OK)
+        working->out->failed_unit = plan->members[member].unit;
+}
+
+/* All records of the form in first..last, ascending by period. Of one period and a form without rows nothing else is read than what is added up. */
 static void add_records(struct working *working, int64_t form, uint32_t first, uint32_t last) {
+    bool single = first == last && !working->form->list;
     struct query query =
-        db_query(working->store->db, "SELECT period, unit, row, state, sum FROM record WHERE form = ? AND period BETWEEN ? AND ? ORDER BY period, unit, row");
+        single ? db_query(working->store->db, "SELECT unit, state, sum FROM record WHERE form = ? AND period = ?")
+               : db_query(working->store->db,
+                          "SELECT unit, state, sum, period, row FROM record WHERE form = ? AND period BETWEEN ? AND ? ORDER BY period, unit, row");
     query_bind_int(&query, form);
     query_bind_int(&query, first);
-    query_bind_int(&query, last);
+    if (!single)
+        query_bind_int(&query, last);
     while (working->status == STATUS_OK && query_next(&query)) {
-        struct record_place place = {form, query_int(&query, 1), (uint32_t)query_int(&query, 0), query_text(&query, 2)};
-        int32_t index = (size_t)place.unit < working->by_number_count ? working->by_number[place.unit] : NOWHERE;
-        if (index == NOWHERE)
-            continue;
-        struct bytes state = query_blob(&query, 3);
-        struct member *member = &working->members[index];
-        working->status = record_sound(&place, state, query_int(&query, 4)) ? add_record(working, member, &place, state) : STATUS_STORE_DAMAGED;
-        if (working->status != STATUS_OK)
-            working->out->failed_unit = member->unit;
+        struct record_place place = {.form = form, .unit = query_int(&query, 0), .period = first};
+        if (!single) {
+            place.period = (uint32_t)query_int(&query, 3);
+            place.row = query_text(&query, 4);
+        }
+        take_row(working, &place, query_blob(&query, 1), query_int(&query, 2));
     }
     enum status ended = query_end(&query);
     working->status = ended != STATUS_OK ? ended : working->status;
@@ -267,48 +280,60 @@ static void add_records(struct working *working, int64_t form, uint32_t first, u
 
 /* ---- adding up ---- */
 
-/* One member's fields into a group. */
-static enum status add_values(struct working *working, const struct member *member, struct rollup_group *group, uint32_t first, uint32_t last) {
-    for (size_t i = 0; member->fields != NULL && i < working->field_count; i++) {
+/* One member's fields into a group, and whether it reported. */
+static enum status add_values(struct working *working, size_t index, struct rollup_group *group, uint32_t first, uint32_t last) {
+    const struct rollup_member *member = &working->plan->members[index];
+    const struct progress *progress = &working->progress[index];
+    for (size_t i = 0; progress->fields != NULL && i < working->field_count; i++) {
         const struct rollup_rule *rule = &working->out->rules[i];
         struct rollup_value value, weight;
         bool weighed = false;
-        group->fields[i].contested += member->fields[i].contested;
-        if (!rollup_time_value(&member->fields[i], rule, first, last, &value))
+        group->fields[i].contested += progress->fields[i].contested;
+        if (!rollup_time_value(&progress->fields[i], rule, first, last, &value))
             continue;
         if (rule->weighted) {
             int by = form_view_field(working->form, working->form->fields[i].weight);
-            weighed = by >= 0 && rollup_time_value(&member->fields[by], &working->out->rules[by], first, last, &weight);
+            weighed = by >= 0 && rollup_time_value(&progress->fields[by], &working->out->rules[by], first, last, &weight);
         }
         enum status status = rollup_units_add(&group->fields[i], rule, &value, weighed ? &weight : NULL);
         if (status != STATUS_OK)
             return status;
     }
     group->expected += member->expected;
-    group->reported += member->expected && member->reported;
-    group->contested += member->contested;
-    return member->expected && !member->reported && !miss(group, member->unit) ? STATUS_NO_MEMORY : STATUS_OK;
+    group->reported += member->expected && progress->reported;
+    group->contested += progress->contested;
+    return member->expected && !progress->reported && !miss(group, member->unit) ? STATUS_NO_MEMORY : STATUS_OK;
 }
 
 static void add_members(struct working *working, struct rollup_group *group, bool rows, uint32_t first, uint32_t last) {
-    for (size_t i = 0; i < working->member_count && working->status == STATUS_OK; i++) {
-        const struct member *member = &working->members[i];
-        if (group != NULL)
-            working->status = add_values(working, member, group, first, last);
-        if (rows && working->status == STATUS_OK && member->row != NOWHERE)
-            working->status = add_values(working, member, &working->out->rows[member->row], first, last);
+    const struct rollup_plan *plan = working->plan;
+    for (size_t i = 0; i < plan->member_count && working->status == STATUS_OK; i++) {
+        working->status = add_values(working, i, group, first, last);
+        if (rows && working->status == STATUS_OK && plan->members[i].row != ROLLUP_NOWHERE)
+            working->status = add_values(working, i, &working->out->rows[plan->members[i].row], first, last);
         if (working->status == STATUS_SUM_OVERFLOW)
-            working->out->failed_unit = member->unit;
+            working->out->failed_unit = plan->members[i].unit;
     }
 }
 
 static void forget_records(struct working *working) {
-    for (size_t i = 0; i < working->member_count; i++) {
-        struct member *member = &working->members[i];
-        if (member->fields != NULL)
-            memset(member->fields, 0, working->field_count * sizeof *member->fields);
-        member->reported = member->contested = false;
+    for (size_t i = 0; i < working->plan->member_count; i++) {
+        struct progress *progress = &working->progress[i];
+        if (progress->fields != NULL)
+            memset(progress->fields, 0, working->field_count * sizeof *progress->fields);
+        progress->reported = progress->contested = false;
     }
+}
+
+/* What of first..last is added up at once goes to group and, where rows is set, to the rows of the members. Averages by weight need the whole of a unit's
+ * record, ranges and lists several records of it. */
+static void add_up(struct working *working, int64_t form, uint32_t first, uint32_t last, struct rollup_group *group, bool rows) {
+    working->group = group;
+    working->rows = rows;
+    working->at_once = first == last && !working->form->list && !working->weighted && !PLANTED("periods-pile-up");
+    add_records(working, form, first, last);
+    settle_sums(working);
+    add_members(working, group, rows, first, last);
 }
 
 /* The period that gives the next row: every one of the range or, of days, the next on which anything was reported. 0: none. */
@@ -328,13 +353,12 @@ static uint32_t next_period(struct working *working, int64_t form, uint32_t from
 static void add_periods(struct working *working, int64_t form) {
     uint32_t ordinal = next_period(working, form, working->out->first);
     while (working->status == STATUS_OK && ordinal != 0) {
-        forget_records(working);
-        add_records(working, form, ordinal, ordinal);
-        int32_t row = working->status == STATUS_OK ? row_begin(working, working->query->unit) : NOWHERE;
-        if (row == NOWHERE)
+        PLANTED("periods-pile-up") ? (void)0 : forget_records(working);
+        struct rollup_group *row = row_begin(working, working->query->unit);
+        if (row == NULL)
             return;
-        working->out->rows[row].period = ordinal;
-        add_members(working, &working->out->rows[row], false, ordinal, ordinal);
+        row->period = ordinal;
+        add_up(working, form, ordinal, ordinal, row, false);
         ordinal = next_period(working, form, period_next(working->form->period, ordinal));
     }
 }
@@ -347,14 +371,23 @@ static void make_rules(struct working *working) {
     working->ordinals = make(working, family->field_count, sizeof *working->ordinals);
     working->number_count = family->field_count;
     working->flat = make(working, 1, sizeof *working->flat);
+    working->sums.sums = make(working, family->field_count, sizeof *working->sums.sums);
+    working->sums.records = make(working, family->field_count + 1, sizeof *working->sums.records);
     if (working->status != STATUS_OK)
         return;
     memset(working->ordinals, 0xff, family->field_count * sizeof *working->ordinals);
+    working->all_summed = true;
+    working->first_number = family->field_count;
     for (size_t i = 0; i < working->field_count; i++) {
         const struct form_field *field = &working->form->fields[i];
-        working->ordinals[family->newest->numbers[i]] = field->type != FIELD_COMPUTED ? (int)i : NOWHERE;
-        working->out->rules[i] = (struct rollup_rule){field->over_time, field->type != FIELD_COMPUTED ? field->over_units : AGGREGATE_NONE, field->places,
+        bool computed = field->type == FIELD_COMPUTED, number = field->type == FIELD_INTEGER || field->type == FIELD_DECIMAL || field->type == FIELD_MONEY;
+        working->ordinals[family->newest->numbers[i]] = computed ? ROLLUP_NOWHERE : (int)i;
+        if (!computed && family->newest->numbers[i] < working->first_number)
+            working->first_number = family->newest->numbers[i];
+        working->out->rules[i] = (struct rollup_rule){field->over_time, computed ? AGGREGATE_NONE : field->over_units, field->places,
                                                       field->type == FIELD_YESNO, field->over_units == UNITS_AVERAGE && field->weight.len > 0};
+        working->weighted |= working->out->rules[i].weighted;
+        working->all_summed &= computed || (number && field->over_units == AGGREGATE_SUM);
     }
 }
 
@@ -363,34 +396,35 @@ static void plan(struct working *working) {
     const struct period last = {working->form->period, out->last};
     int32_t begins, ends;
     period_window(&last, working->form->window, &begins, &ends);
-    out->as_of = working->query->as_of == INT32_MIN ? ends : working->query->as_of;
-    size_t units = tree_unit_count(working->store->tree);
-    working->places = make(working, units, sizeof *working->places);
-    if (working->status != STATUS_OK || !group_begin(working, &out->total, working->query->unit))
+    out->as_of = working->query->as_of == INT32_MIN ? (PLANTED("tree-of-the-first-day") ? begins : ends) : working->query->as_of;
+    if (!group_begin(working, &out->total, working->query->unit))
         return;
-    memset(working->places, 0xff, units * sizeof *working->places);
-    if (tree_exists(working->store->tree, working->query->unit, out->as_of))
-        tree_walk(working->store->tree, working->query->unit, out->as_of, visit, working);
-    for (size_t i = 0; i < working->member_count; i++)
-        working->members[i].at_end = out->as_of == ends || tree_exists(working->store->tree, working->members[i].unit, ends);
+    working->status = rollup_plan_get(working->store, working->query, out->as_of, ends, &working->plan);
+    if (working->status == STATUS_OK)
+        working->progress = make(working, working->plan->member_count, sizeof *working->progress);
+    for (size_t i = 0; working->status == STATUS_OK && i < working->plan->row_count; i++) {
+        struct rollup_group *row = row_begin(working, working->plan->rows[i].unit);
+        if (row != NULL)
+            row->own = working->plan->rows[i].own;
+    }
 }
 
 static void working_fini(struct working *working) {
-    for (size_t i = 0; i < working->member_count; i++)
-        free(working->members[i].fields);
-    free(working->members);
+    for (size_t i = 0; working->progress != NULL && i < working->plan->member_count; i++)
+        free(working->progress[i].fields);
+    free(working->progress);
     free(working->flat);
+    free(working->sums.sums);
+    free(working->sums.records);
     free(working->ordinals);
-    free(working->places);
-    free(working->by_number);
 }
 
 /* A row of the unit's own only where it has something of its own to show. */
 static void drop_empty_own(struct working *working) {
     struct rollup_result *out = working->out;
-    if (working->query->by != ROLLUP_BY_UNIT || out->row_count == 0 || !out->rows[0].own || working->member_count == 0)
+    if (working->status != STATUS_OK || working->query->by != ROLLUP_BY_UNIT || out->row_count == 0 || !out->rows[0].own)
         return;
-    if (working->members[0].expected || working->members[0].reported || working->members[0].contested)
+    if (working->plan->members[0].expected || working->progress[0].reported || working->progress[0].contested)
         return;
     group_fini(&out->rows[0]);
     out->row_count--;
@@ -409,14 +443,11 @@ enum status rollup_query_run(struct store *store, const struct rollup_query *que
     if (working.status == STATUS_OK)
         plan(&working);
     if (working.status == STATUS_OK)
-        number_members(&working);
-    if (working.status == STATUS_OK)
         working.status = record_form_number(store, query->family->form_id, false, &number);
     if (working.status == STATUS_NOT_FOUND) /* nobody has reported it yet */
         working.status = STATUS_OK;
     if (working.status == STATUS_OK)
-        add_records(&working, number, out->first, out->last);
-    add_members(&working, &out->total, true, out->first, out->last);
+        add_up(&working, number, out->first, out->last, &out->total, true);
     drop_empty_own(&working);
     if (working.status == STATUS_OK && query->by == ROLLUP_BY_PERIOD)
         add_periods(&working, number);

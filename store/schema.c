@@ -1,9 +1,13 @@
 #include "store/schema.h"
 
-/* "hoi1", so that `file` and a support person can tell the file. */
-enum { SCHEMA_APPLICATION_ID = 0x686f6931, SCHEMA_VERSION = 1 };
+#include <stdio.h>
 
-/* The truth: logs as received. */
+/* "hoi1", so that `file` and a support person can tell the file. */
+enum { SCHEMA_APPLICATION_ID = 0x686f6931 };
+/* Far more than any version had. */
+enum { TABLES_MAX = 64, TABLE_NAME_BYTES_MAX = 40 };
+
+/* The truth: logs as received. schema_renew knows these tables by name. */
 static const char schema_logs[] =
     /* key, value: founding statement, own node id, line hint, change counter, clean-close mark */
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB) STRICT, WITHOUT ROWID;"
@@ -48,7 +52,7 @@ static const char schema_views[] =
     /* Numbers for what the wide tables refer to: a form id (all versions), a unit concerned. Assigned on first use; only local. */
     "CREATE TABLE form_key (id INTEGER PRIMARY KEY, form_id BLOB NOT NULL UNIQUE) STRICT;"
     "CREATE TABLE unit_key (id INTEGER PRIMARY KEY, unit BLOB NOT NULL UNIQUE) STRICT;"
-    /* One packed register state a record (store/register.h); sum: db_checksum over key and state (store/record.c). */
+    /* One packed register state a record (store/register.h); sum: record_sum over key and state (store/record.c). */
     "CREATE TABLE record (form INTEGER NOT NULL, period INTEGER NOT NULL, unit INTEGER NOT NULL, row TEXT NOT NULL, state BLOB NOT NULL, sum INTEGER NOT NULL,"
     " contested INTEGER NOT NULL, PRIMARY KEY(form, period, unit, row)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX record_contested ON record(contested) WHERE contested = 1;"
@@ -62,29 +66,22 @@ static const char schema_views[] =
     "ROWID;"
     "CREATE INDEX set_aside_reason ON set_aside(reason, detail);";
 
-enum status schema_ready(struct db *db) {
-    struct query query = db_query(db, "PRAGMA application_id");
-    int64_t application = query_next(&query) ? query_int(&query, 0) : 0;
-    enum status status = query_end(&query);
-    if (status != STATUS_OK)
-        return status;
-    query = db_query(db, "PRAGMA user_version");
-    int64_t version = query_next(&query) ? query_int(&query, 0) : 0;
-    status = query_end(&query);
-    if (status != STATUS_OK)
-        return status;
-    if (application == SCHEMA_APPLICATION_ID)
-        return version == SCHEMA_VERSION ? STATUS_OK : version > SCHEMA_VERSION ? STATUS_STORE_NEWER : STATUS_STORE_DAMAGED;
-    if (application != 0 || version != 0)
-        return STATUS_STORE_DAMAGED;
-    status = db_begin(db);
+/* ---- versions ---- */
+
+static enum status number(struct query query, int64_t *out) {
+    *out = query_next(&query) ? query_int(&query, 0) : 0;
+    return query_end(&query);
+}
+
+static enum status make(struct db *db) {
+    enum status status = db_begin(db);
     if (status == STATUS_OK)
         status = db_script(db, schema_logs);
     if (status == STATUS_OK)
         status = db_script(db, schema_views);
     if (status == STATUS_OK) {
-        static_assert(SCHEMA_APPLICATION_ID == 1752131889 && SCHEMA_VERSION == 1, "the pragmas below say the same");
-        status = db_script(db, "PRAGMA application_id = 1752131889; PRAGMA user_version = 1");
+        static_assert(SCHEMA_APPLICATION_ID == 1752131889 && SCHEMA_VERSION == 2, "the pragmas below say the same");
+        status = db_script(db, "PRAGMA application_id = 1752131889; PRAGMA user_version = 2");
     }
     if (status == STATUS_OK)
         return db_commit(db);
@@ -92,11 +89,66 @@ enum status schema_ready(struct db *db) {
     return status;
 }
 
+enum status schema_ready(struct db *db, int64_t *version) {
+    int64_t application;
+    *version = SCHEMA_VERSION;
+    enum status status = number(db_query(db, "PRAGMA application_id"), &application);
+    if (status == STATUS_OK)
+        status = number(db_query(db, "PRAGMA user_version"), version);
+    if (status != STATUS_OK)
+        return status;
+    if (application == SCHEMA_APPLICATION_ID)
+        return *version > SCHEMA_VERSION ? STATUS_STORE_NEWER : STATUS_OK;
+    if (application != 0 || *version != 0)
+        return STATUS_STORE_DAMAGED;
+    *version = SCHEMA_VERSION;
+    return make(db);
+}
+
+/* One that is no log; NOT_FOUND: none is left. */
+static enum status view_left(struct db *db, char name[TABLE_NAME_BYTES_MAX + 1]) {
+    struct query query = db_query(db, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT IN"
+                                      " ('meta', 'config', 'log', 'entry', 'part', 'fork', 'receipt', 'request', 'invitation') LIMIT 1");
+    enum status status = STATUS_NOT_FOUND;
+    if (query_next(&query)) {
+        struct bytes text = query_text(&query, 0);
+        status = text.len <= TABLE_NAME_BYTES_MAX ? STATUS_OK : STATUS_STORE_DAMAGED;
+        for (size_t i = 0; status == STATUS_OK && i < text.len; i++)
+            if ((text.data[i] < 'a' || text.data[i] > 'z') && text.data[i] != '_')
+                status = STATUS_STORE_DAMAGED; /* names are put into a statement below: only such as we give */
+        if (status == STATUS_OK)
+            (void)snprintf(name, TABLE_NAME_BYTES_MAX + 1, "%.*s", (int)text.len, (const char *)text.data);
+    }
+    enum status ended = query_end(&query);
+    return ended != STATUS_OK ? ended : status;
+}
+
+enum status schema_renew(struct db *db) {
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i <= TABLES_MAX; i++) {
+        char name[TABLE_NAME_BYTES_MAX + 1], drop[TABLE_NAME_BYTES_MAX + 16];
+        status = i < TABLES_MAX ? view_left(db, name) : STATUS_STORE_DAMAGED;
+        if (status != STATUS_OK)
+            break;
+        (void)snprintf(drop, sizeof drop, "DROP TABLE %s", name);
+        status = db_script(db, drop);
+    }
+    if (status == STATUS_NOT_FOUND)
+        status = db_script(db, schema_views);
+    if (status == STATUS_OK) {
+        static_assert(SCHEMA_VERSION == 2, "the pragma below says the same");
+        status = db_script(db, "UPDATE log SET applied = 0; PRAGMA user_version = 2");
+    }
+    return status;
+}
+
+/* ---- emptying ---- */
+
 enum status schema_clear_views(struct db *db) {
     return db_script(
         db,
         "DELETE FROM fact; DELETE FROM form; DELETE FROM form_key; DELETE FROM unit_key; DELETE FROM record; DELETE FROM record_write; DELETE FROM document;"
-        "DELETE FROM set_aside; UPDATE log SET applied = 0;");
+        "DELETE FROM set_aside; UPDATE log SET applied = 0, receipt_due = 1;");
 }
 
 enum status schema_spool_ready(struct db *db) {

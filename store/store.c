@@ -1,6 +1,10 @@
 #include "store/internal.h"
 
+#include "protocol/planted.h"
+#include "protocol/compress.h"
 #include "store/key_file.h"
+#include "store/migrate.h"
+#include "store/schema.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -76,11 +80,14 @@ static enum status version_get(struct store *store, uint8_t *mark) {
 
 enum status store_touch(struct store *store) {
     assert(db_in_transaction(store->db));
-    store->version++;
+    store->version += PLANTED("change-untold") ? 0 : 1;
     return version_put(store, MARK_OPEN);
 }
 
 enum status store_begin(struct store *store) {
+    enum status status = store_tree_ready(store);
+    if (status != STATUS_OK)
+        return status;
     /* What could not be applied before is tried again with whatever comes: then the tree may change in any transaction. */
     store->tree_touched |= store->apply_status != STATUS_OK;
     return db_begin(store->db);
@@ -99,8 +106,14 @@ void store_rollback(struct store *store) {
     if (!store->tree_touched)
         return;
     form_view_close(store);
-    /* Without memory or disk for that, the next to touch the tree tries again: a tree ahead of its database must not be what the next change is judged by. */
-    store->tree_touched = store_load_tree(store) != STATUS_OK;
+    store->tree_touched = false;
+    store->tree_stale = store_load_tree(store) != STATUS_OK; /* then the next to come in does it */
+}
+
+enum status store_tree_ready(struct store *store) {
+    enum status status = store->tree_stale ? store_load_tree(store) : STATUS_OK;
+    store->tree_stale = status != STATUS_OK;
+    return status;
 }
 
 static enum status tree_asks(void *ctx, int64_t a, int64_t b, bool *seen) {
@@ -203,6 +216,17 @@ static enum status identity_get(struct store *store) {
     return status == STATUS_OK ? keys_fit(store) : status;
 }
 
+/* The views of a store just brought to this version, all of them, in the transaction that did it. */
+static enum status migrate_end(struct store *store) {
+    enum status status = apply_pending(store);
+    if (status == STATUS_OK)
+        status = store_touch(store);
+    if (status == STATUS_OK)
+        status = db_commit(store->db);
+    store->tree_touched = false;
+    return status;
+}
+
 /* What an earlier process left undone. That it cannot be done now (a full disk) is no reason to refuse reading. */
 static enum status catch_up(struct store *store) {
     enum status status = store_begin(store);
@@ -217,19 +241,11 @@ static enum status catch_up(struct store *store) {
     return status == STATUS_NO_MEMORY ? status : STATUS_OK;
 }
 
-enum status store_open(struct store **out, const char *dir, int64_t wait_ms, long *holder) {
-    enum status status = store_prepare(out, dir, false, wait_ms, holder);
-    if (status != STATUS_OK)
-        return status;
-    struct store *store = *out;
-    uint8_t mark;
-    status = identity_get(store);
+/* Everything but the directory, its keys and its tables. older: the transaction of a migration is open. */
+static enum status open_rest(struct store *store, bool older) {
+    enum status status = identity_get(store);
     if (status == STATUS_NOT_FOUND)
         status = STATUS_STORE_MISSING; /* an init or join that was broken off: it can be repeated */
-    if (status == STATUS_OK)
-        status = version_get(store, &mark);
-    if (status == STATUS_OK && mark != MARK_CLEAN)
-        status = db_quick_check(store->db);
     if (status == STATUS_OK) {
         store->tree_touched = true; /* whatever goes wrong before the first commit, the tree is made from what is kept */
         status = store_load_tree(store);
@@ -237,7 +253,32 @@ enum status store_open(struct store **out, const char *dir, int64_t wait_ms, lon
     if (status == STATUS_OK)
         store->views_reviewed = store_views_version(store);
     if (status == STATUS_OK)
-        status = catch_up(store);
+        status = older ? migrate_end(store) : catch_up(store);
+    return status;
+}
+
+enum status store_open(struct store **out, const char *dir, int64_t wait_ms, long *holder) {
+    enum status status = store_prepare(out, dir, false, wait_ms, holder);
+    if (status != STATUS_OK)
+        return status;
+    struct store *store = *out;
+    const int64_t version = store->schema_version;
+    const bool older = version != SCHEMA_VERSION;
+    uint8_t mark;
+    status = version_get(store, &mark);
+    if (status == STATUS_OK && mark != MARK_CLEAN)
+        status = db_quick_check(store->db);
+    if (status == STATUS_OK && older)
+        status = migrate_begin(store, version);
+    if (status == STATUS_OK) {
+        status = open_rest(store, older);
+        if (status != STATUS_OK && older) {
+            db_rollback(store->db);
+            migrate_undone(store, version);
+        }
+    }
+    if (status == STATUS_OK && !older && mark == MARK_CLEAN && store->apply_status == STATUS_OK)
+        migrate_forget(store);
     if (status != STATUS_OK) {
         store_close(store);
         *out = NULL;
@@ -259,6 +300,7 @@ void store_close(struct store *store) {
         return;
     request_import_close(store);
     form_view_close(store);
+    rollup_plan_close(store);
     if (store->db != NULL) {
         db_rollback(store->db);
         mark_clean(store);
@@ -268,6 +310,8 @@ void store_close(struct store *store) {
     key_file_release(store->keys);
     buffer_fini(&store->founding_bytes);
     buffer_fini(&store->read_bytes);
+    buffer_fini(&store->kept_body);
+    compressor_free(store->compressor);
     buffer_fini(&store->replica_entry);
     buffer_fini(&store->replica_part);
     buffer_fini(&store->replica_receipt);
@@ -280,8 +324,14 @@ void store_close(struct store *store) {
     free(store);
 }
 
+enum status store_failed(const struct store *store) {
+    return db_failed(store->db);
+}
+
 enum status store_idle(struct store *store) {
-    return db_tidy(store->db);
+    enum status status = db_tidy(store->db);
+    os_memory_trim(); /* most of the time an office does nothing: its PC has other uses for the memory of a busy minute */
+    return status;
 }
 
 /* ---- small answers ---- */

@@ -34,6 +34,8 @@ CHECKED enum status store_join(const char *dir, const struct node_keys *keys, co
  * STORE_MISSING, STORE_DAMAGED, STORE_NEWER, KEY_DAMAGED, KEY_UNSAFE, DISK_*. */
 CHECKED enum status store_open(struct store **out, const char *dir, int64_t wait_ms, long *holder);
 void store_close(struct store *store); /* NULL harmless */
+/* DISK_ERROR, STORE_DAMAGED: the disk has failed so that this process can write no more, whatever becomes of the disk. It should end, and open the store anew. */
+enum status store_failed(const struct store *store);
 
 const struct founding *store_founding_of(const struct store *store);
 const struct node_keys *store_keys(const struct store *store);
@@ -59,7 +61,8 @@ enum status store_idle(struct store *store);
 struct store_uplink { size_t address_count; const char *addresses[TOKEN_ADDRESSES_MAX]; uint8_t transport_key[32]; struct node_id node; struct unit_id unit; };
 CHECKED enum status store_uplink(struct store *store, struct store_uplink *out);
 size_t store_children(const struct store *store); /* standing nodes that this one has admitted: those dial it */
-const char *store_config(struct store *store, const char *key); /* NULL: not set. Owned by the store */
+/* A setting; *out NULL: not set. Owned by the store until it changes. */
+CHECKED enum status store_config(struct store *store, const char *key, const char **out);
 
 /* How far own entries have got, by signed receipts of the level above and of the root. */
 struct store_progress { uint64_t written, stored_above, counted_above, at_root; };

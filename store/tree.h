@@ -8,8 +8,8 @@
  *   - An attribute stands if its author stands with the role steward over a standing unit; a level table if its author's unit is the root.
  *   - A unit whose id several creations name (a body issued again) is one unit; of those under one parent the most senior holds. Where the parents differ (nobody honest does
  *     that: the nonce was copied), creations are taken best first, by the author's unit's nearness to the root, then seniority, and the first that is lawful holds.
- *   - Per unit, attribute and effective date there is one register. Of each log its latest standing write counts; of these, those that none of the others has seen; of these,
- *     the most senior author's holds, then the one of the lower hash. At a date the latest effective date not after it counts; nil is before every date. A creation writes code, name and level at its own effective date. */
+ *   - Per unit, attribute and effective date there is one register. Of each log its latest standing write counts; of these, those that none of the others has seen (two
+ *     that claim to have seen one another have not; in a ring of liars all count); of these, the most senior author's holds, then the one of the lower hash. At a date the latest effective date not after it counts; nil is before every date. A creation writes code, name and level at its own effective date. */
 #ifndef STORE_TREE_H
 #define STORE_TREE_H
 

@@ -1,6 +1,8 @@
 /* Dated attributes as registers, and what is asked about units at a date. */
 #include "store/tree_parts.h"
 
+#include "protocol/planted.h"
+
 #include <assert.h>
 
 /* ---- registers ---- */
@@ -13,6 +15,18 @@ static enum status has_seen(const struct tree *tree, const struct tree_fact *a, 
         return STATUS_OK;
     }
     return tree->seen == NULL ? STATUS_OK : tree->seen(tree->seen_ctx, entry_a->id, entry_b->id, out);
+}
+
+/* Has a seen b, and b not a? Two that claim to have seen one another (only a liar makes such) have not: else whoever names what is yet to come would blank a
+ * register for good, as every write that puts it right has seen his. */
+static enum status overtakes(const struct tree *tree, const struct tree_fact *a, const struct tree_fact *b, bool *out) {
+    bool seen_by = false;
+    enum status status = has_seen(tree, a, b, out);
+    if (status == STATUS_OK && *out) {
+        status = has_seen(tree, b, a, &seen_by);
+        *out = !seen_by;
+    }
+    return status;
 }
 
 static bool same_log(const struct tree *tree, const struct tree_fact *a, const struct tree_fact *b) {
@@ -43,15 +57,15 @@ static bool creation_writes(const struct tree *tree, const struct tree_unit *uni
     return unit->creation != TREE_NONE && write->attribute <= UNIT_LEVEL && tree->facts[unit->creation].effective == write->effective;
 }
 
-/* Marks which of two writes of one register the other has seen. */
+/* Marks which of two writes of one register the other has overtaken. */
 static enum status compare_writes(struct tree *tree, struct tree_fact *a, struct tree_fact *b) {
     bool seen = false, seen_by = false;
     enum status status = has_seen(tree, a, b, &seen);
     if (status == STATUS_OK) {
         status = has_seen(tree, b, a, &seen_by);
     }
-    b->dominated |= seen;
-    a->dominated |= seen_by;
+    b->dominated |= seen && !seen_by;
+    a->dominated |= seen_by && !seen;
     return status;
 }
 
@@ -64,10 +78,10 @@ static enum status compare_creation(struct tree *tree, struct tree_unit *unit, s
     if (status == STATUS_OK) {
         status = has_seen(tree, &tree->facts[unit->creation], write, &seen_by);
     }
-    if (seen) {
+    if (seen && !seen_by) {
         unit->dominated |= (uint8_t)(1U << write->attribute);
     }
-    write->dominated |= seen_by;
+    write->dominated |= seen_by && !seen;
     return status;
 }
 
@@ -106,10 +120,10 @@ static enum status replace_write(struct tree *tree, struct tree_unit *unit, uint
         struct tree_fact *other = &tree->facts[writes->facts[end]];
         bool had_seen = false, sees = true;
         if (end != at && other->dominated) {
-            status = has_seen(tree, before, other, &had_seen);
+            status = overtakes(tree, before, other, &had_seen);
         }
         if (had_seen && status == STATUS_OK) {
-            status = has_seen(tree, fact, other, &sees);
+            status = overtakes(tree, fact, other, &sees);
         }
         if (!sees) {
             return refresh_register(tree, unit, first, &end);
@@ -169,7 +183,22 @@ enum status tree_creation_stands(struct tree *tree, uint32_t number) {
 
 static bool better(const struct tree *tree, const struct tree_fact *a, const struct tree_fact *b) {
     int order = tree_author_order(tree, tree_fact_log(tree, a)->author, tree_fact_log(tree, b)->author);
+    order = order == 0 && PLANTED("tie-by-arrival") ? (int)a->entry - (int)b->entry : order;
     return order != 0 ? order < 0 : ID_COMPARE(&tree->entries[a->entry].hash, &tree->entries[b->entry].hash) < 0;
+}
+
+/* The best of the register that begins at `at`: of those that nobody has overtaken, or of all. */
+static uint32_t best_write(const struct tree *tree, const struct tree_writes *writes, uint32_t at, bool all) {
+    const uint8_t attribute = tree->facts[writes->facts[at]].attribute;
+    const int32_t effective = tree->facts[writes->facts[at]].effective;
+    uint32_t best = TREE_NONE;
+    for (; in_register(tree, writes, at, attribute, effective); at++) {
+        uint32_t fact = writes->facts[at];
+        if ((all || !tree->facts[fact].dominated) && (best == TREE_NONE || better(tree, &tree->facts[fact], &tree->facts[best]))) {
+            best = fact;
+        }
+    }
+    return best;
 }
 
 /* The fact whose value of the attribute holds at the date, TREE_NONE: nobody wrote any. */
@@ -179,18 +208,18 @@ static uint32_t holder(const struct tree *tree, uint32_t number, uint8_t attribu
     bool created = unit->creation != TREE_NONE && attribute <= UNIT_LEVEL && tree->facts[unit->creation].effective <= date;
     if (unit->writes != TREE_NONE) {
         const struct tree_writes *writes = &tree->writes[unit->writes];
-        uint32_t at = find_write(tree, writes, attribute, date);
+        uint32_t at = find_write(tree, writes, attribute, date - PLANTED("effective-a-day-late"));
         if (at < writes->count && tree->facts[writes->facts[at]].attribute == attribute) {
             int32_t effective = tree->facts[writes->facts[at]].effective;
             if (created && tree->facts[unit->creation].effective > effective) {
                 return unit->creation;
             }
-            created = created && tree->facts[unit->creation].effective == effective && (unit->dominated >> attribute & 1) == 0;
-            for (; in_register(tree, writes, at, attribute, effective); at++) {
-                uint32_t fact = writes->facts[at];
-                if (!tree->facts[fact].dominated && (best == TREE_NONE || better(tree, &tree->facts[fact], &tree->facts[best]))) {
-                    best = fact;
-                }
+            bool written = created && tree->facts[unit->creation].effective == effective;
+            created = written && (unit->dominated >> attribute & 1) == 0;
+            best = best_write(tree, writes, at, false);
+            if (best == TREE_NONE && !created) { /* a ring of liars, each of whom has seen the next: all of them count */
+                best = best_write(tree, writes, at, true);
+                created = written;
             }
         }
     }

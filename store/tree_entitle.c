@@ -1,6 +1,8 @@
 /* Who may hold what: docs/protocol.md section 10, by the units as they stand. */
 #include "store/tree_parts.h"
 
+#include "protocol/planted.h"
+
 bool tree_over(const struct tree *tree, uint32_t actor, uint32_t unit) {
     if (!tree_stands(tree, actor) || !tree_stands(tree, unit)) {
         return false;
@@ -47,7 +49,7 @@ bool tree_may_hold_log(const struct tree *tree, const struct unit_id *unit, cons
     if (holder == TREE_NONE) {
         return log->kind == LOG_DIRECTIVE && hinted(tree, unit, author);
     }
-    return tree_over(tree, holder, author) || (log->kind == LOG_DIRECTIVE && tree_over(tree, author, holder));
+    return tree_over(tree, holder, author) || ((log->kind == LOG_DIRECTIVE || PLANTED("report-goes-down")) && tree_over(tree, author, holder));
 }
 
 static bool may_hold_record(const struct tree *tree, uint32_t holder, uint32_t author, const struct header *header) {
@@ -56,7 +58,7 @@ static bool may_hold_record(const struct tree *tree, uint32_t holder, uint32_t a
         return true;
     }
     if (header->log.kind == LOG_DIRECTIVE) {
-        return tree_over(tree, holder, author) || tree_over(tree, holder, concerned);
+        return tree_over(tree, holder, author) || (tree_over(tree, holder, concerned) && !PLANTED("correction-withheld"));
     }
     /* The root's level number may have been set to any: a reach of 0 means up to the root whatever its number is. */
     return header->reach != REACH_PRIVATE && tree_over(tree, holder, concerned) &&
@@ -83,7 +85,7 @@ static bool passes_on(const struct tree *tree, const struct header *header, uint
 }
 
 bool tree_may_hold_body(const struct tree *tree, const struct unit_id *unit, const struct header *header) {
-    if (header->cls == CLASS_CONTROL) {
+    if (header->cls == CLASS_CONTROL || !tree_may_hold_log(tree, unit, &header->log)) {
         return tree_may_hold_log(tree, unit, &header->log);
     }
     uint32_t author = author_unit(tree, &header->log), holder = tree_unit(tree, unit);
@@ -94,7 +96,7 @@ bool tree_may_hold_body(const struct tree *tree, const struct unit_id *unit, con
         return header->audience_count == 1 && may_hold_record(tree, holder, author, header);
     }
     return tree_over(tree, holder, author) || tree_selected(tree, header->audience, header->audience_count, holder) ||
-           (tree_over(tree, author, holder) && passes_on(tree, header, holder));
+           (tree_over(tree, author, holder) && passes_on(tree, header, holder) && !PLANTED("document-not-passed-on"));
 }
 
 bool tree_may_hold_receipt(const struct tree *tree, const struct unit_id *unit, const struct node_id *holder, const struct log_id *log) {
@@ -103,7 +105,8 @@ bool tree_may_hold_receipt(const struct tree *tree, const struct unit_id *unit, 
         return false;
     }
     uint32_t holds = tree->nodes[node].node.unit;
-    return (tree_over(tree, holds, asks) && tree_over(tree, asks, author)) || (tree_over(tree, author, asks) && tree_over(tree, asks, holds));
+    return ((tree_over(tree, holds, asks) || PLANTED("receipts-sideways")) && tree_over(tree, asks, author)) ||
+           (tree_over(tree, author, asks) && tree_over(tree, asks, holds));
 }
 
 bool tree_selected(const struct tree *tree, const struct term *audience, size_t count, uint32_t unit) {

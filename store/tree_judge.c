@@ -5,6 +5,8 @@
  * them holds must not depend on which came first; then all is judged anew in a fixed order (contest_settle), for as long as the contest lasts. */
 #include "store/tree_parts.h"
 
+#include "protocol/planted.h"
+
 #include <stdlib.h>
 
 /* ---- seniority ---- */
@@ -21,7 +23,7 @@ static int place_order(const struct tree *tree, const struct tree_fact *a, const
         return order;
     }
     if (entry_a->seq != entry_b->seq) {
-        return entry_a->seq < entry_b->seq ? -1 : 1;
+        return (entry_a->seq < entry_b->seq) != PLANTED("later-is-senior") ? -1 : 1;
     }
     return a->place < b->place ? -1 : a->place > b->place;
 }
@@ -62,7 +64,7 @@ static int creation_order(const struct tree *tree, uint32_t a, uint32_t b) {
     uint32_t author_a = tree_fact_log(tree, &tree->facts[a])->author, author_b = tree_fact_log(tree, &tree->facts[b])->author;
     uint8_t depth_a = author_a == TREE_RECOVERY ? 0 : tree->units[tree->nodes[author_a].node.unit].depth;
     uint8_t depth_b = author_b == TREE_RECOVERY ? 0 : tree->units[tree->nodes[author_b].node.unit].depth;
-    return depth_a != depth_b ? (depth_a < depth_b ? -1 : 1) : tree_fact_order(tree, &tree->facts[a], &tree->facts[b]);
+    return depth_a != depth_b && !PLANTED("nearness-ignored") ? (depth_a < depth_b ? -1 : 1) : tree_fact_order(tree, &tree->facts[a], &tree->facts[b]);
 }
 
 /* ---- taking facts in ---- */
@@ -206,7 +208,7 @@ static enum status lawful(struct tree *tree, uint32_t number) {
     const struct tree_fact *fact = &tree->facts[number];
     uint32_t author = tree_fact_log(tree, fact)->author;
     uint32_t unit = fact->kind == CHANGE_UNIT_SET ? fact->subject : fact->parent;
-    if (fact->kind == CHANGE_ADMISSION && fact->level != 0) {
+    if (fact->kind == CHANGE_ADMISSION && fact->level != 0 && !PLANTED("inviter-not-compared")) {
         return STATUS_OUTSIDE_AUTHORITY;
     }
     if (author != TREE_RECOVERY && !tree->nodes[author].stands) {
@@ -217,7 +219,8 @@ static enum status lawful(struct tree *tree, uint32_t number) {
     }
     if (author != TREE_RECOVERY) {
         const struct tree_node *node = &tree->nodes[author].node;
-        if ((node->roles & ROLE_STEWARD) == 0 || !tree_over(tree, node->unit, unit)) {
+        uint32_t actor = PLANTED("authority-of-the-parent") && node->unit > 0 ? tree->units[node->unit].parent : node->unit;
+        if (((node->roles & ROLE_STEWARD) == 0 && !PLANTED("writer-as-steward")) || !tree_over(tree, actor, unit)) {
             return STATUS_OUTSIDE_AUTHORITY;
         }
     }
@@ -408,7 +411,7 @@ static enum status contest_settle(struct tree *tree) {
     tree->anew = false;
     bool retracted = false;
     for (uint32_t i = 0; i < tree->fact_count; i++) {
-        retracted |= tree->facts[i].stood && tree->facts[i].verdict != STATUS_OK;
+        retracted |= tree->facts[i].stood && tree->facts[i].verdict != STATUS_OK && !PLANTED("retraction-unnoticed");
     }
     tree->retractions += retracted;
     return status;

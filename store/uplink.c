@@ -1,24 +1,32 @@
 #include "store/internal.h"
 
+#include "protocol/planted.h"
+
 #include <stdlib.h>
 
 enum { UPLINK_BYTES = 48 /* meta's uplink: transport key, node */, CONFIG_BYTES_MAX = 4096 };
 
 /* A string that was handed out before stays where it is as long as the setting says the same. */
-const char *store_config(struct store *store, const char *key) {
+enum status store_config(struct store *store, const char *key, const char **out) {
+    *out = NULL;
     if (store->config == NULL && (store->config = json_object()) == NULL)
-        return NULL;
+        return STATUS_NO_MEMORY;
     struct query query = db_query(store->db, "SELECT value FROM config WHERE key = ?");
     query_bind_text(&query, bytes_of(key, strlen(key)));
+    enum status status = STATUS_OK;
     const char *held = NULL;
     if (query_next(&query)) {
         struct bytes value = query_text(&query, 0);
         json_t *kept = json_object_get(store->config, key);
-        if (kept == NULL || !bytes_equal(bytes_of(json_string_value(kept), json_string_length(kept)), value))
-            (void)json_object_set_new(store->config, key, json_stringn((const char *)value.data, value.len));
+        bool same = kept != NULL && bytes_equal(bytes_of(json_string_value(kept), json_string_length(kept)), value);
+        if (!same && json_object_set_new(store->config, key, json_stringn(value.len > 0 ? (const char *)value.data : "", value.len)) != 0)
+            status = STATUS_NO_MEMORY;
         held = json_string_value(json_object_get(store->config, key));
     }
-    return query_end(&query) == STATUS_OK ? held : NULL;
+    enum status ended = query_end(&query);
+    status = ended != STATUS_OK ? ended : status;
+    *out = status == STATUS_OK ? held : NULL;
+    return status;
 }
 
 /* The uplink's unit: from the views, or, before they know the node, whom the answer to join named: the parent, or (a second installation) the own unit. */
@@ -63,10 +71,13 @@ static enum status addresses_split(struct store *store, const char *text) {
 
 enum status store_uplink(struct store *store, struct store_uplink *out) {
     memset(out, 0, sizeof *out);
-    const char *text = store_config(store, "uplink");
+    const char *text;
+    enum status status = store_config(store, "uplink", &text);
+    if (status != STATUS_OK)
+        return status;
     if (text == NULL || *text == 0)
         return STATUS_NO_UPLINK;
-    enum status status = uplink_get(store, out->transport_key, &out->node);
+    status = uplink_get(store, out->transport_key, &out->node);
     if (status != STATUS_OK)
         return status == STATUS_NOT_FOUND ? STATUS_NO_UPLINK : status;
     out->unit = unit_of_uplink(store, &out->node);
@@ -85,11 +96,16 @@ enum status store_uplink(struct store *store, struct store_uplink *out) {
 /* The node of that id, if the key is its own; else the most senior of those whose key it is. */
 static uint32_t node_of_key(const struct tree *tree, const uint8_t key[32], const struct node_id *claimed) {
     uint32_t at = claimed != NULL ? tree_node(tree, claimed) : TREE_NONE;
-    bool own = at != TREE_NONE && memcmp(tree_node_at(tree, at)->transport_key, key, 32) == 0;
+    bool own = at != TREE_NONE && (memcmp(tree_node_at(tree, at)->transport_key, key, 32) == 0 || PLANTED("unknown-key-served"));
     return own ? at : tree_node_by_transport(tree, key);
 }
 
 enum status store_peer(struct store *store, const uint8_t transport_key[32], const struct node_id *claimed, struct node_id *node, struct unit_id *unit) {
+    memset(node, 0, sizeof *node);
+    memset(unit, 0, sizeof *unit);
+    enum status status = store_tree_ready(store);
+    if (status != STATUS_OK)
+        return status;
     uint32_t at = node_of_key(store->tree, transport_key, claimed);
     if (at != TREE_NONE) {
         const struct tree_node *found = tree_node_at(store->tree, at);
@@ -100,13 +116,11 @@ enum status store_peer(struct store *store, const uint8_t transport_key[32], con
     /* The node that invited us is trusted for what it is before its admission has come: by it, the first thing it will send. */
     uint8_t key[32];
     struct node_id inviter;
-    enum status status = uplink_get(store, key, &inviter);
+    status = uplink_get(store, key, &inviter);
     if (status == STATUS_OK && memcmp(key, transport_key, sizeof key) == 0 && tree_node(store->tree, &inviter) == TREE_NONE) {
         *node = inviter;
         *unit = unit_of_uplink(store, &inviter);
         return STATUS_OK;
     }
-    memset(node, 0, sizeof *node);
-    memset(unit, 0, sizeof *unit);
     return status == STATUS_OK ? STATUS_NOT_FOUND : status;
 }

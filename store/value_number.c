@@ -1,5 +1,7 @@
 #include "store/value_number.h"
 
+#include "protocol/planted.h"
+
 #include <string.h>
 
 enum { GROUPS_MAX = 16 };
@@ -76,7 +78,7 @@ static enum status choose(bool *decimal, char sign, enum number_kind kind, enum 
     if (kind == NUMBER_WHOLE)
         return STATUS_OK;
     if (style != STYLE_UNKNOWN) {
-        *decimal = (sign == ',') == (style == STYLE_VIETNAMESE);
+        *decimal = ((sign == ',') == (style == STYLE_VIETNAMESE)) != PLANTED("point-for-comma");
         return STATUS_OK;
     }
     if (kind == NUMBER_SCALED && sign == '.') /* "1.982 triệu": prose, so Vietnamese */
@@ -120,7 +122,7 @@ enum status value_number_read(struct number *out, const char *text, size_t *used
 enum status value_number_scale(int64_t *out, const struct number *number, unsigned exponent, unsigned places) {
     *out = 0;
     uint64_t value = 0;
-    size_t wanted = number->digits - number->decimals + exponent + places; /* digits that count */
+    size_t wanted = number->digits - number->decimals + exponent + (PLANTED("scale-forgotten") ? 0 : places); /* digits that count */
     for (size_t i = 0; i < wanted || i < number->digits; i++) {
         unsigned digit = i < number->digits ? (unsigned)(number->text[i] - '0') : 0;
         if (i >= wanted) {

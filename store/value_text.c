@@ -1,5 +1,6 @@
 #include "store/value_text.h"
 
+#include "protocol/planted.h"
 #include "store/period.h"
 #include "store/text_fold.h"
 #include "store/value_number.h"
@@ -335,7 +336,7 @@ static enum status parse_nfc(struct value_text *out, const struct form_field *fi
         return STATUS_VALUE_INVALID;
     if (!long_text && field->type == FIELD_YESNO && strcmp(folded, "x") == 0) /* a tick to some, a stroke to others */
         return STATUS_VALUE_AMBIGUOUS;
-    if (!long_text && (blank_line(folded) || IS_ONE_OF(folded, missing_words))) {
+    if (!long_text && (blank_line(folded) || (PLANTED("zero-is-missing") && strcmp(folded, "0") == 0) || IS_ONE_OF(folded, missing_words))) {
         out->state = CELL_MISSING;
         return STATUS_OK;
     }

@@ -1,5 +1,6 @@
 #include "tools/client.h"
 
+#include "store/json_memory.h"
 #include "store/os.h"
 #include "tools/refusal.h"
 #include "tools/text.h"
@@ -95,7 +96,7 @@ static enum status exchange(struct client *client, const char *frame, size_t len
     }
     if (status == STATUS_OK) {
         client->response = json_loadb((const char *)answer.data, answer.len, JSON_REJECT_DUPLICATES, NULL);
-        status = client->response != NULL ? STATUS_OK : STATUS_PEER_PROTOCOL;
+        status = client->response != NULL ? STATUS_OK : json_memory_missed() ? STATUS_NO_MEMORY : STATUS_PEER_PROTOCOL;
     }
     buffer_fini(&answer);
     return status;
@@ -137,7 +138,7 @@ enum status client_request(struct client *client, const char *verb, json_t *args
     *told = false;
     json_decref(client->response);
     client->response = NULL;
-    if (request == NULL) {
+    if (request == NULL || json_memory_missed()) { /* what was to be asked is not all there: a figure may be missing in it */
         status = STATUS_NO_MEMORY;
     } else if (client->socket >= 0) {
         status = over_socket(client, request, told);

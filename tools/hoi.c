@@ -1,5 +1,7 @@
 /* hoi: the tool that the people of an office use. This file is the one table of its commands, and the help made from it. */
 #include "protocol/keys.h"
+#include "protocol/planted.h"
+#include "store/json_memory.h"
 #include "tools/options.h"
 #include "tools/refusal.h"
 #include "tools/table.h"
@@ -129,7 +131,7 @@ static int verb_version(const struct command *command) {
 
 /* What was printed must have arrived: a full disk behind standard output is no success. */
 static int finish(int exit_status) {
-    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
+    if ((fflush(stdout) != 0 || ferror(stdout) != 0) && !PLANTED("unprinted-unnoticed")) {
         int failed = status_exit(refusal_say(STATUS_FILE_UNWRITABLE, "file", _("standard output"), NULL));
         return exit_status != 0 ? exit_status : failed;
     }
@@ -137,6 +139,7 @@ static int finish(int exit_status) {
 }
 
 int main(int argc, char **argv) {
+    json_memory_watch(); /* client_request sends nothing that is not whole */
     struct command command;
     const struct options_input input = {argc, argv, VERBS, VERB_COUNT};
     umask(077); /* what hoi writes into its directory is nobody else's */

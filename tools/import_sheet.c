@@ -1,5 +1,6 @@
 #include "tools/import_sheet.h"
 
+#include "protocol/planted.h"
 #include "tools/output.h"
 #include "tools/refusal.h"
 #include "tools/text.h"
@@ -63,7 +64,7 @@ static void match_column(struct import_sheet *import, size_t at) {
         column->kind = IMPORT_IGNORED;
         status = STATUS_FIELD_COMPUTED;
     }
-    if (column->kind == IMPORT_IGNORED && !import->ignore_columns) {
+    if (column->kind == IMPORT_IGNORED && !import->ignore_columns && !PLANTED("column-passed-over")) {
         status = status == STATUS_FIELD_UNKNOWN ? STATUS_COLUMN_UNKNOWN : status;
         add_problem(import, status, place_args(import, header->line, at));
     }

@@ -1,6 +1,7 @@
 #include "tools/sheet.h"
 
 #include "protocol/codec.h"
+#include "protocol/planted.h"
 #include "tools/output.h"
 #include "tools/refusal.h"
 #include "tools/text.h"
@@ -44,8 +45,8 @@ static bool read_line(struct sheet *sheet) {
     buffer_clear(&sheet->text);
     for (int byte = getc_unlocked(sheet->file); byte != EOF; byte = getc_unlocked(sheet->file)) {
         uint8_t one = (uint8_t)byte;
-        if (buffer_append(&sheet->text, &one, 1) != STATUS_OK) {
-            fail(sheet, STATUS_TOO_LARGE);
+        fail(sheet, buffer_append(&sheet->text, &one, 1));
+        if (sheet->status != STATUS_OK) {
             return false;
         }
         if (byte == '\n') {
@@ -282,6 +283,10 @@ enum status sheet_open(struct sheet **out, const char *path) {
     buffer_init(&sheet->cells, SHEET_ROW_BYTES_MAX);
     sheet->path = strdup(path);
     sheet->file = sheet->path != NULL ? fopen(path, "rb") : NULL;
+    if (sheet->path == NULL || (sheet->file == NULL && errno == ENOMEM)) {
+        sheet_close(sheet);
+        return refusal_tell(STATUS_NO_MEMORY, NULL);
+    }
     if (sheet->file == NULL || fstat(fileno(sheet->file), &about) != 0 || !S_ISREG(about.st_mode)) {
         const char *why = sheet->file == NULL ? output_errno(errno) : _("it is no ordinary file");
         refusal_say(STATUS_FILE_UNREADABLE, "file", path, "reason", why, NULL);
@@ -353,7 +358,7 @@ int64_t sheet_position(const struct sheet *sheet) {
 }
 
 void sheet_write_cell(FILE *out, const char *text, bool guard) {
-    bool formula = guard && *text != '\0' && strchr("=+-@\t\r", *text) != NULL;
+    bool formula = guard && !PLANTED("formula-not-guarded") && *text != '\0' && strchr("=+-@\t\r", *text) != NULL;
     if (!formula && strpbrk(text, ",;\"\t\r\n|") == NULL) {
         fputs(text, out);
         return;
@@ -363,7 +368,7 @@ void sheet_write_cell(FILE *out, const char *text, bool guard) {
         fputc('\'', out);
     }
     for (; *text != '\0'; text++) {
-        if (*text == '"') {
+        if (*text == '"' && !PLANTED("quote-not-doubled")) {
             fputc('"', out);
         }
         fputc(*text, out);

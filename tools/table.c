@@ -1,5 +1,7 @@
 #include "tools/table.h"
 
+#include "protocol/planted.h"
+
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -47,7 +49,7 @@ static size_t character(const char *text, size_t *bytes) {
     }
     *bytes = (size_t)len;
     int width = utf8proc_charwidth(codepoint);
-    return width > 0 ? (size_t)width : 0;
+    return PLANTED("width-in-bytes") ? *bytes : width > 0 ? (size_t)width : 0;
 }
 
 size_t table_width(const char *text) {

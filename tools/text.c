@@ -113,7 +113,7 @@ void text_memory_begin(struct text_memory *memory) {
 
 char *text_memory_end(struct text_memory *memory) {
     bool failed = ferror(memory->file) != 0;
-    if (fclose(memory->file) != 0 || failed) {
+    if (fclose(memory->file) != 0 || failed || memory->data == NULL) { /* glibc's fclose succeeds also where its last realloc does not */
         out_of_memory();
     }
     return memory->data;

@@ -388,6 +388,26 @@ static void bodies_are_of_one_class(void **state) {
     buffer_fini(&body);
 }
 
+/* What stands alone is handed on without being looked at, up to the body's end. */
+static void a_change_that_stands_alone_goes_unread(void **state) {
+    (void)state;
+    static const uint8_t ALONE[] = {0x92, 0xc4, 0x00, 0x91, 0x92, 0x40, 0x91, 0xc1, 0xc1}, TWO[] = {0x92, 0xc4, 0x00, 0x92, 0x92, 0x40, 0x90, 0x92, 0x41, 0x90},
+                         OTHER[] = {0x92, 0xc4, 0x00, 0x91, 0x92, 0x60, 0x90}, CUT[] = {0x92, 0xc4, 0x00, 0x91, 0x92};
+    struct body_reader reader;
+    struct change change;
+    assert_int_equal(body_open(&reader, bytes_of(ALONE, sizeof ALONE), CLASS_RECORD), STATUS_OK);
+    assert_true(body_only(&reader, &change));
+    assert_int_equal(change.kind, CHANGE_PUT);
+    assert_int_equal(change.place, 0);
+    assert_true(change.payload.data == ALONE + 6 && change.payload.len == 3); /* c1 is no value, and a byte too many */
+    assert_int_equal(body_open(&reader, bytes_of(TWO, sizeof TWO), CLASS_RECORD), STATUS_OK);
+    assert_false(body_only(&reader, &change));
+    assert_int_equal(body_open(&reader, bytes_of(OTHER, sizeof OTHER), CLASS_RECORD), STATUS_OK);
+    assert_false(body_only(&reader, &change)); /* a document among records */
+    assert_int_equal(body_open(&reader, bytes_of(CUT, sizeof CUT), CLASS_RECORD), STATUS_OK);
+    assert_false(body_only(&reader, &change));
+}
+
 /* A walk that stops early still learns at the end that the rest is bad. */
 static void a_body_is_judged_to_its_end(void **state) {
     (void)state;
@@ -541,6 +561,7 @@ int main(void) {
         cmocka_unit_test(a_node_signs_its_header),
         cmocka_unit_test(m_recovery_keys_sign_the_recovery_log),
         cmocka_unit_test(bodies_are_of_one_class),
+        cmocka_unit_test(a_change_that_stands_alone_goes_unread),
         cmocka_unit_test(a_body_is_judged_to_its_end),
         cmocka_unit_test(a_body_belongs_to_one_header),
         cmocka_unit_test(kinds_have_classes),

@@ -450,6 +450,8 @@ static void a_hostile_packer(void **state) {
     assert_int_equal(opened(1, 2 * items.len, bytes_of(twice, 2 * len)), STATUS_COMPRESSION_BAD); /* however long they say they are */
     twice[len] = 0;
     assert_int_equal(opened(1, items.len, bytes_of(twice, len + 1)), STATUS_COMPRESSION_BAD); /* a byte behind it */
+    memcpy(twice + len, SKIPPABLE, sizeof SKIPPABLE);
+    assert_int_equal(opened(1, items.len, bytes_of(twice, len + sizeof SKIPPABLE)), STATUS_COMPRESSION_BAD); /* a frame that holds nothing behind it */
     memcpy(twice, SKIPPABLE, sizeof SKIPPABLE);
     memcpy(twice + sizeof SKIPPABLE, frame, len);
     assert_int_equal(opened(1, items.len, bytes_of(twice, sizeof SKIPPABLE + len)), STATUS_COMPRESSION_BAD);

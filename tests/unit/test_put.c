@@ -130,9 +130,13 @@ static void assert_same(const struct put *read, const struct put *written) {
         assert_int_equal(record_key_compare(&read->keys[i], &written->keys[i]), 0);
     }
     size_t column = 0;
+    bool whole = true;
     for (size_t i = 0; i < written->column_count; i++) {
         if (untouched(written, i)) {
             continue;
+        }
+        for (size_t j = 0; j < written->record_count; j++) {
+            whole = whole && written->cells[i * written->record_count + j].state != CELL_UNTOUCHED;
         }
         assert_true(column < read->column_count);
         assert_int_equal(read->ordinals[column], written->ordinals[i]);
@@ -142,6 +146,7 @@ static void assert_same(const struct put *read, const struct put *written) {
         column++;
     }
     assert_int_equal(column, read->column_count);
+    assert_int_equal(read->whole, whole);
 }
 
 static void random_puts_come_back(void **state) {

@@ -24,6 +24,33 @@ static void in_step_costs_one_message_each_way(void **state) {
     assert_string_equal(fixture->pair.transcript, "A hello\nB hello\n");
 }
 
+static void asking_in_step_costs_one_message_each_way(void **state) {
+    struct fixture *fixture = *state;
+    connect_in_step(fixture);
+    uint64_t before[2] = {fixture->pair.bytes[0], fixture->pair.bytes[1]};
+    pair_event(&fixture->pair, 0, SESSION_ASK);
+    assert_false(session_in_step(fixture->pair.session[0]));
+    pair_event(&fixture->pair, 0, SESSION_ASK); /* once is enough */
+    pair_run(&fixture->pair);
+    assert_string_equal(fixture->pair.transcript, "A have\nB state\n");
+    assert_true(fixture->pair.bytes[0] - before[0] <= 30 && fixture->pair.bytes[1] - before[1] <= 30);
+    assert_in_step(fixture);
+}
+
+/* An exchange under way answers by itself. */
+static void asking_out_of_step_sends_nothing(void **state) {
+    struct fixture *fixture = *state;
+    connect_in_step(fixture);
+    fixture->pair.held[1] = true;
+    fixture_write_record(fixture, &fixture->commune, 100, 0);
+    pair_event(&fixture->pair, 0, SESSION_CHANGED);
+    pair_event(&fixture->pair, 0, SESSION_ASK);
+    assert_string_equal(fixture->pair.transcript, "A entries r1+\n");
+    fixture->pair.held[1] = false;
+    pair_run(&fixture->pair);
+    assert_in_step(fixture);
+}
+
 static void push_on_append(void **state) {
     struct fixture *fixture = *state;
     connect_in_step(fixture);
@@ -193,7 +220,67 @@ static void messages_adapt_to_the_line(void **state) {
     assert_in_step(fixture);
 }
 
+/* A window that is full must not be filled up again by crumbs: each would be answered by room for one as small, for ever. */
+static void full_window_opens_for_whole_messages(void **state) {
+    enum { RECORDS = 600, RECORD_BYTES = 6000, MESSAGES_MAX = RECORDS * RECORD_BYTES / MESSAGE_BYTES_WANTED * 3 / 2 };
+    struct fixture *fixture = *state;
+    struct session_stats stats;
+    connect_in_step(fixture);
+    for (size_t i = 0; i < RECORDS; i++) {
+        fixture_write_record(fixture, &fixture->commune, RECORD_BYTES, 0);
+    }
+    pair_event(&fixture->pair, 0, SESSION_CHANGED);
+    fixture->pair.delay = 1;
+    pair_run(&fixture->pair);
+    assert_in_step(fixture);
+    session_stats(fixture->pair.session[0], &stats);
+    assert_int_equal(stats.entries_out, RECORDS);
+    assert_in_range(stats.messages_out, 1, MESSAGES_MAX);
+}
+
 /* ---- receipts ---- */
+
+/* Of a burst that comes fast only the last receipts count, and they go as soon as it ends. */
+static void burst_is_receipted_now_and_then(void **state) {
+    enum { RECORDS = 300 };
+    struct fixture *fixture = *state;
+    struct session_stats stats;
+    struct receipt receipt;
+    const struct replica *commune = &fixture->commune.replica;
+    const struct log_id log = {.node = commune->self, .kind = LOG_REPORT};
+    connect_in_step(fixture);
+    for (size_t i = 0; i < RECORDS; i++) {
+        fixture_write_record(fixture, &fixture->commune, 6000, 0);
+    }
+    pair_event(&fixture->pair, 0, SESSION_CHANGED);
+    pair_run(&fixture->pair);
+    assert_in_step(fixture);
+    session_stats(fixture->pair.session[1], &stats);
+    assert_in_range(stats.receipts_out, 1, 3);
+    assert_int_equal(commune->ops->receipt(commune->ctx, &fixture->root.replica.self, &log, &receipt, NULL), STATUS_OK);
+    assert_int_equal(receipt.seq, RECORDS);
+}
+
+/* A burst that stops without a word is receipted all the same. */
+static void broken_burst_is_receipted_in_time(void **state) {
+    struct fixture *fixture = *state;
+    struct receipt receipt;
+    const struct replica *commune = &fixture->commune.replica;
+    const struct log_id log = {.node = commune->self, .kind = LOG_REPORT};
+    connect_in_step(fixture);
+    for (size_t i = 0; i < 2; i++) {
+        fixture_write_record(fixture, &fixture->commune, 12000, 0);
+        pair_event(&fixture->pair, 0, SESSION_CHANGED);
+    }
+    assert_true(pair_deliver(&fixture->pair, 1) && pair_deliver(&fixture->pair, 1));
+    while (pair_deliver(&fixture->pair, 0)) {}
+    fixture->pair.held[1] = true; /* nothing more comes from the commune */
+    assert_int_equal(commune->ops->receipt(commune->ctx, &fixture->root.replica.self, &log, &receipt, NULL), STATUS_OK);
+    assert_int_equal(receipt.seq, 1);
+    pair_wait(&fixture->pair, 100);
+    assert_int_equal(commune->ops->receipt(commune->ctx, &fixture->root.replica.self, &log, &receipt, NULL), STATUS_OK);
+    assert_int_equal(receipt.seq, 2);
+}
 
 static void own_receipt_replaces(void **state) {
     struct fixture *fixture = *state;
@@ -331,6 +418,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         SESSION_TEST(first_load),
         SESSION_TEST(in_step_costs_one_message_each_way),
+        SESSION_TEST(asking_in_step_costs_one_message_each_way),
+        SESSION_TEST(asking_out_of_step_sends_nothing),
         SESSION_TEST(push_on_append),
         SESSION_TEST(both_push_at_once),
         SESSION_TEST(many_logs_go_by_buckets),
@@ -341,6 +430,9 @@ int main(void) {
         SESSION_TEST(missing_body_is_asked_for),
         SESSION_TEST(window_is_respected),
         SESSION_TEST(messages_adapt_to_the_line),
+        SESSION_TEST(full_window_opens_for_whole_messages),
+        SESSION_TEST(burst_is_receipted_now_and_then),
+        SESSION_TEST(broken_burst_is_receipted_in_time),
         SESSION_TEST(own_receipt_replaces),
         SESSION_TEST(more_receipts_than_a_list_holds),
         SESSION_TEST(the_hello_of_an_unknown_node_tells_its_unit),

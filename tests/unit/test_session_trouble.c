@@ -3,6 +3,7 @@
 #include "session_fixture.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* ---- messages made by hand ---- */
 
@@ -170,6 +171,32 @@ static void false_items_are_refused(void **state) {
     pair_event(&fixture->pair, 0, SESSION_CHANGED);
     give_entry(fixture, 1, entry);
     assert_true(fixture_held(&fixture->root, &fixture->commune, LOG_REPORT, 1)->has_body);
+}
+
+/* Signed by its author, next in its log, and yet the follower of another entry than the one held: a fork that shows itself one entry late. */
+static void entry_that_follows_another_is_refused(void **state) {
+    struct fixture *fixture = *state;
+    struct making making = {0};
+    struct buffer bytes = {.max = HEADER_BYTES_MAX};
+    struct header *header = malloc(sizeof *header);
+    uint8_t signature[64];
+    assert_non_null(header);
+    fixture_write_record(fixture, &fixture->commune, 100, 0);
+    connect_in_step(fixture);
+    fixture_write_record(fixture, &fixture->commune, 100, 0);
+    struct item item = entry_item(fixture_held(&fixture->commune, &fixture->commune, LOG_REPORT, 2));
+    assert_int_equal(header_decode(header, item.entry.header), STATUS_OK);
+    header->prev.b[0] ^= 1;
+    assert_int_equal(header_encode(header, &bytes), STATUS_OK);
+    header_sign(signature, &fixture->founding.association, buffer_bytes(&bytes), &fixture->commune.keys);
+    item.entry.header = buffer_bytes(&bytes);
+    item.entry.signature.data = signature;
+    add(&making, &item);
+    give(fixture, 1, &making);
+    assert_string_equal(fixture->pair.transcript, "B refused r2:4\nB progress\n");
+    assert_null(fixture_held(&fixture->root, &fixture->commune, LOG_REPORT, 2));
+    buffer_fini(&bytes);
+    free(header);
 }
 
 /* A node of the commune is not the root's secretary: what the root wrote for its own drawer does not belong there. */
@@ -369,7 +396,52 @@ static void stop_says_bye(void **state) {
     assert_int_equal(fixture->pair.reason[1], STATUS_OK);
 }
 
-/* ---- receipts without a log ---- */
+/* ---- receipts ---- */
+
+/* Gives a side one receipt, signed with these keys, as if its peer had sent it; how many the side holds afterwards. */
+static size_t give_receipt(struct fixture *fixture, unsigned side, const struct receipt *receipt, const struct node_keys *keys) {
+    struct buffer message = {.max = MESSAGE_BYTES_MAX}, bytes = {.max = RECEIPT_BYTES_MAX};
+    struct signed_receipt one;
+    assert_int_equal(receipt_encode(receipt, &bytes), STATUS_OK);
+    one.receipt = buffer_bytes(&bytes);
+    keys_sign(one.signature, "receipt", &fixture->founding.association, one.receipt, keys);
+    assert_int_equal(receipts_encode(&one, 1, &message), STATUS_OK);
+    pair_message(&fixture->pair, side, buffer_bytes(&message));
+    buffer_fini(&message);
+    buffer_fini(&bytes);
+    return side == 0 ? fixture->commune.receipt_count : fixture->root.receipt_count;
+}
+
+/* What the root holds of the receipt's kind: how far it says its holder has applied. */
+static uint64_t applied_by(struct fixture *fixture, const struct receipt *receipt) {
+    struct receipt held = {0};
+    const struct replica *replica = &fixture->root.replica;
+    (void)!replica->ops->receipt(replica->ctx, &receipt->holder, &receipt->log, &held, NULL);
+    return held.applied;
+}
+
+static void false_receipts_are_not_kept(void **state) {
+    struct fixture *fixture = *state;
+    connect_in_step(fixture);
+    fixture_admit(fixture, &fixture->commune, false, &fixture->third);
+    pair_event(&fixture->pair, 0, SESSION_CHANGED);
+    pair_run(&fixture->pair);
+    assert_in_step(fixture);
+    /* Of the third node, brought by the commune: signed by another; signed by itself; an older one, which lowers nothing. */
+    struct receipt receipt = {
+        .holder = fixture->third.replica.self, .log = {.node = fixture->root.replica.self, .kind = LOG_DIRECTIVE}, .seq = 1, .bodies = 1, .applied = 1};
+    size_t before = fixture->root.receipt_count;
+    assert_int_equal(give_receipt(fixture, 1, &receipt, &fixture->commune.keys), before);
+    assert_int_equal(give_receipt(fixture, 1, &receipt, &fixture->third.keys), before + 1);
+    assert_int_equal(applied_by(fixture, &receipt), 1);
+    receipt.applied = 0;
+    (void)give_receipt(fixture, 1, &receipt, &fixture->third.keys);
+    assert_int_equal(applied_by(fixture, &receipt), 1);
+    /* What the root says of its own log concerns nobody below. */
+    before = fixture->commune.receipt_count;
+    receipt.holder = fixture->root.replica.self;
+    assert_int_equal(give_receipt(fixture, 0, &receipt, &fixture->root.keys), before);
+}
 
 /* Who may sign may name epochs without end: of a log that is not here no receipt is kept. */
 static void receipts_of_no_log_are_not_kept(void **state) {
@@ -405,6 +477,7 @@ int main(void) {
         SESSION_TEST(refused_log_comes_when_views_change),
         SESSION_TEST(blocked_log_is_probed),
         SESSION_TEST(false_items_are_refused),
+        SESSION_TEST(entry_that_follows_another_is_refused),
         SESSION_TEST(log_not_entitled_is_refused),
         SESSION_TEST(body_not_entitled_is_left_out),
         SESSION_TEST(entry_held_is_passed_over),
@@ -414,6 +487,7 @@ int main(void) {
         SESSION_TEST(hello_again),
         SESSION_TEST(silence_ends_a_session),
         SESSION_TEST(stop_says_bye),
+        SESSION_TEST(false_receipts_are_not_kept),
         SESSION_TEST(receipts_of_no_log_are_not_kept),
     };
     return cmocka_run_group_tests_name("session trouble", tests, NULL, NULL);

@@ -110,10 +110,54 @@ static void test_letters_outside_authority_are_set_aside(void **state) {
     create(offices->root, &offices->root->unit, &(struct line){1, {offices->root->unit}}, 2, &sibling);
     assert_int_equal(offices_carry(offices->root, offices->child, &offices->directive, 3, true), STATUS_OK);
     struct stored letter = offices_document(offices->child, LOG_DIRECTIVE, &sibling, "cho bạn", 1);
-    assert_int_equal(aside_reason(offices->child, letter.id, 0), STATUS_OUTSIDE_AUTHORITY);
+    assert_int_equal(aside_reason(offices->child, letter.id, 0), STATUS_UNIT_UNKNOWN); /* as an office would say that never heard of the sibling */
     carry(offices->child, offices->root, &letter.ref);
-    assert_int_equal(aside_reason(offices->root, entry_of(offices->root, &letter.ref), 0), STATUS_OUTSIDE_AUTHORITY);
+    assert_int_equal(aside_reason(offices->root, entry_of(offices->root, &letter.ref), 0), STATUS_UNIT_UNKNOWN);
     assert_int_equal(scratch_count(offices->root, "SELECT count(*) FROM document"), 0);
+}
+
+/* Of the units that a letter is for an office need not know all: those of another branch it never hears of. One that it knows is enough, whatever comes later. */
+static void test_a_letter_also_for_units_unknown_here(void **state) {
+    struct offices *offices = *state;
+    const struct unit_id far = {{0}};
+    const struct document document = {.title = bytes_of("chung", 5)};
+    const struct term audience[] = {{.unit = far}, {.unit = offices->unit}};
+    struct buffer payload = offices_buffer(), body = offices_buffer();
+    struct stored stored;
+    offices_introduce(offices);
+    assert_int_equal(document_encode(&document, &payload), STATUS_OK);
+    assert_int_equal(body_encode(&body, NULL, &(struct change){.kind = CHANGE_DOCUMENT, .payload = buffer_bytes(&payload)}, 1), STATUS_OK);
+    const struct draft draft = {.kind = LOG_DIRECTIVE, .cls = CLASS_DOCUMENT, .audience = audience, .audience_count = 2, .body = buffer_bytes(&body)};
+    assert_int_equal(store_begin(offices->root), STATUS_OK);
+    assert_int_equal(log_append(offices->root, &draft, &stored), STATUS_OK);
+    assert_int_equal(apply_pending(offices->root), STATUS_OK);
+    assert_int_equal(store_commit(offices->root), STATUS_OK);
+    carry(offices->root, offices->child, &stored.ref);
+    assert_int_equal(letters(offices->child), 1);
+    assert_int_equal(aside_reason(offices->child, entry_of(offices->child, &stored.ref), 0), STATUS_OK);
+    buffer_fini(&payload);
+    buffer_fini(&body);
+}
+
+/* In a report log stand the figures of the author's own unit; whether they are well formed is not even looked at otherwise. */
+static void test_a_report_of_another_unit_is_set_aside(void **state) {
+    struct offices *offices = *state;
+    static const uint8_t nothing[] = {0x90};
+    const struct change change = {.kind = CHANGE_PUT, .payload = bytes_of(nothing, sizeof nothing)};
+    struct buffer body = offices_buffer();
+    struct stored stored;
+    offices_introduce(offices);
+    assert_int_equal(body_encode(&body, NULL, &change, 1), STATUS_OK);
+    const struct term audience = {.unit = offices->root->unit};
+    const struct draft draft = {.kind = LOG_REPORT, .cls = CLASS_RECORD, .audience = &audience, .audience_count = 1, .body = buffer_bytes(&body)};
+    assert_int_equal(store_begin(offices->child), STATUS_OK);
+    assert_int_equal(log_append(offices->child, &draft, &stored), STATUS_OK);
+    assert_int_equal(apply_pending(offices->child), STATUS_OK);
+    assert_int_equal(store_commit(offices->child), STATUS_OK);
+    assert_int_equal(aside_reason(offices->child, stored.id, 0), STATUS_OUTSIDE_AUTHORITY);
+    carry(offices->child, offices->root, &stored.ref);
+    assert_int_equal(aside_reason(offices->root, entry_of(offices->root, &stored.ref), 0), STATUS_OUTSIDE_AUTHORITY);
+    buffer_fini(&body);
 }
 
 static void test_unknown_kinds_and_damaged_changes(void **state) {
@@ -226,7 +270,7 @@ static void test_views_that_rest_on_a_copied_nonce_are_made_anew(void **state) {
     carry(offices->root, offices->child, &original.ref);
     assert_int_equal(aside_reason(offices->child, theft.id, 0), STATUS_OUTSIDE_AUTHORITY);
     assert_int_equal(aside_reason(offices->child, rest.id, 0), STATUS_OUTSIDE_AUTHORITY);
-    assert_int_equal(aside_reason(offices->child, letter.id, 0), STATUS_OUTSIDE_AUTHORITY);
+    assert_int_equal(aside_reason(offices->child, letter.id, 0), STATUS_UNIT_UNKNOWN);
     assert_int_equal(scratch_count(offices->child, "SELECT count(*) FROM document"), 0);
     assert_int_equal(tree_parent(offices->child->tree, tree_unit(offices->child->tree, &honest), TREE_TODAY), 0);
     carry(offices->child, offices->root, &theft.ref);
@@ -341,6 +385,8 @@ int main(void) {
         TEST(test_a_missing_body_holds_up_its_own_log_only),
         TEST(test_a_body_that_becomes_ours_is_applied_late),
         TEST(test_letters_outside_authority_are_set_aside),
+        TEST(test_a_letter_also_for_units_unknown_here),
+        TEST(test_a_report_of_another_unit_is_set_aside),
         TEST(test_unknown_kinds_and_damaged_changes),
         TEST(test_a_critical_extension_is_set_aside),
         TEST(test_a_change_with_a_critical_extension_is_set_aside_alone),

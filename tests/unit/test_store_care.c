@@ -90,6 +90,19 @@ static void a_rebuild_comes_to_the_same(void **state) {
     assert_true(bytes_equal(tree_name(root->tree, 0, TREE_TODAY), bytes_of("Another", 7)));
 }
 
+/* What is set aside is derived like everything else, and still there to be tried again. */
+static void a_rebuild_sets_aside_again(void **state) {
+    struct offices *offices = *state;
+    offices_introduce(offices);
+    offices_document(offices->child, LOG_REPORT, &offices->root->unit, "one that stands", 1);
+    const struct unit_id nobody = {{99}};
+    struct stored stored = offices_document(offices->child, LOG_REPORT, &nobody, "for a unit that is not known", 1);
+    assert_int_equal(scratch_count(offices->child, "SELECT reason FROM set_aside"), STATUS_UNIT_UNKNOWN);
+    assert_int_equal(rebuild_run(offices->child, NULL, NULL), STATUS_OK);
+    assert_int_equal(scratch_count(offices->child, "SELECT count(*) FROM set_aside"), 1);
+    assert_int_equal(scratch_count(offices->child, "SELECT entry FROM set_aside"), stored.id);
+}
+
 /* ---- check ---- */
 
 static size_t findings(struct store *store, const char *expected, bool *as_expected) {
@@ -167,6 +180,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(two_that_hold_as_much_agree, offices_setup, offices_teardown),
         cmocka_unit_test_setup_teardown(units_apart_have_no_digest, offices_setup, offices_teardown),
         cmocka_unit_test_setup_teardown(a_rebuild_comes_to_the_same, offices_setup, offices_teardown),
+        cmocka_unit_test_setup_teardown(a_rebuild_sets_aside_again, offices_setup, offices_teardown),
         cmocka_unit_test_setup_teardown(a_whole_store_has_no_findings, offices_setup, offices_teardown),
         cmocka_unit_test_setup_teardown(each_damage_is_found, offices_setup, offices_teardown),
     };

@@ -1,11 +1,11 @@
-/* The power goes at every single write, sync and cut of a scenario: what was acknowledged before stands, whole, and the store goes on. */
+/* The power goes at every single write, sync, cut and change of names of a scenario (the process sees it, unlike in tests/sweep/sweep_power.c): what was
+ * acknowledged before stands, whole, and the store goes on. */
 #include "store_offices.h"
 
 #include "store/check.h"
+#include "tests/disk/disk.h"
 
-#include "crash_vfs.h"
-
-enum { STEPS = 8, SUBSETS = 2 };
+enum { STEPS = 8, FATES = 2 };
 
 /* What the store had said was durable. */
 struct acknowledged {
@@ -81,38 +81,65 @@ static void assert_stands(const char *dir, const struct offices *offices, const 
     store_close(store);
 }
 
+/* The root on one disk, the child on another, of which each round gets a copy. */
+static struct disk *child;
+
+static int begin(void **state) {
+    struct offices *offices = calloc(1, sizeof *offices);
+    assert_non_null(offices);
+    assert_int_equal(keys_init(), STATUS_OK);
+    disk_begin(1);
+    (void)disk_new("/root");
+    child = disk_new("/child");
+    (void)snprintf(offices->root_dir, sizeof offices->root_dir, "/root/hoi");
+    (void)snprintf(offices->child_dir, sizeof offices->child_dir, "/child/hoi");
+    scratch_found(offices->root_dir);
+    offices->root = scratch_open(offices->root_dir);
+    offices_join(offices);
+    offices->child = scratch_open(offices->child_dir);
+    *state = offices;
+    return 0;
+}
+
+static int end(void **state) {
+    struct offices *offices = *state;
+    store_close(offices->root);
+    store_close(offices->child);
+    disk_end();
+    free(offices);
+    return 0;
+}
+
 static void no_cut_of_the_power_loses_what_was_acknowledged(void **state) {
     struct offices *offices = *state;
+    struct disk *crash = disk_new("/crash");
     offices_introduce(offices);
     for (int i = 0; i < 4; i++)
         offices_rename(offices->root, "Again");
     store_close(offices->child);
     offices->child = NULL;
     bool died = true;
-    long at = 1;
+    uint64_t at = 1;
     size_t most = 0;
     for (; died; at++) {
-        for (uint32_t subset = 0; subset < SUBSETS && (died || subset == 0); subset++) {
-            char copy[SCRATCH_PATH];
+        for (uint64_t fate = 0; fate < FATES && (died || fate == 0); fate++) {
             struct acknowledged acknowledged;
-            (void)snprintf(copy, sizeof copy, "%.120s/crash", offices->dir);
-            scratch_copy(offices->child_dir, copy);
-            crash_begin(at, (uint32_t)at * SUBSETS + subset);
-            scenario(offices, copy, &acknowledged);
-            died = crash_power_off() != 0;
-            assert_stands(copy, offices, &acknowledged);
-            scratch_remove(copy);
+            disk_copy(crash, child);
+            disk_fates(crash, at * FATES + fate);
+            disk_fault(crash, (struct disk_fault){.operations = DISK_CHANGES, .nth = at, .trouble = DISK_POWER_CUT});
+            scenario(offices, "/crash/hoi", &acknowledged);
+            died = disk_dead(crash);
+            disk_power_on(crash, false);
+            assert_stands("/crash/hoi", offices, &acknowledged);
             most = acknowledged.count > most ? acknowledged.count : most;
         }
     }
     assert_int_equal(most, STEPS); /* the last round came through */
     assert_true(at > 50);
-    print_message("%ld points, %d subsets each\n", at - 2, SUBSETS);
+    print_message("%llu points, %d fates each\n", (unsigned long long)(at - 2), FATES);
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(no_cut_of_the_power_loses_what_was_acknowledged, offices_setup, offices_teardown),
-    };
+    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(no_cut_of_the_power_loses_what_was_acknowledged, begin, end)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -246,16 +246,6 @@ static void a_backup_is_a_database(void **state) {
     db_close(copy);
 }
 
-static void a_checksum_tells_every_part_apart(void **state) {
-    (void)state;
-    int64_t sum = db_checksum(bytes_of("ab", 2), bytes_of("c", 1), 5);
-    assert_true(sum >= 0);
-    assert_int_equal(sum, db_checksum(bytes_of("ab", 2), bytes_of("c", 1), 5));
-    assert_int_not_equal(sum, db_checksum(bytes_of("a", 1), bytes_of("bc", 2), 5));
-    assert_int_not_equal(sum, db_checksum(bytes_of("ab", 2), bytes_of("c", 1), 6));
-    assert_int_not_equal(sum, db_checksum(bytes_of("ab", 2), bytes_of("d", 1), 5));
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(settings_are_made, setup, teardown),
@@ -271,7 +261,6 @@ int main(void) {
         cmocka_unit_test_setup_teardown(damaged_pages_are_found, setup, teardown),
         cmocka_unit_test_setup_teardown(tidying_cuts_the_log_and_gives_pages_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_backup_is_a_database, setup, teardown),
-        cmocka_unit_test(a_checksum_tells_every_part_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

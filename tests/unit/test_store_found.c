@@ -321,10 +321,13 @@ static void a_joined_store_knows_itself_and_its_uplink(void **state) {
     assert_memory_equal(uplink.transport_key, parent->keys->transport_public, 32);
     assert_memory_equal(uplink.node.b, parent->self.b, 16);
     assert_memory_equal(uplink.unit.b, parent->unit.b, 16);
-    const char *config = store_config(store, "uplink");
+    const char *config, *config_again;
+    assert_int_equal(store_config(store, "uplink", &config), STATUS_OK);
     assert_string_equal(config, "tcp://a:1,tcp://b:22");
-    assert_ptr_equal(config, store_config(store, "uplink"));
-    assert_null(store_config(store, "nothing"));
+    assert_int_equal(store_config(store, "uplink", &config_again), STATUS_OK);
+    assert_ptr_equal(config, config_again);
+    assert_int_equal(store_config(store, "nothing", &config_again), STATUS_OK);
+    assert_null(config_again);
     store_close(store);
     store_close(parent);
     buffer_fini(&invited.core);

@@ -106,6 +106,28 @@ static void every_type_comes_back(void **state) {
     assert_agree(offices);
 }
 
+/* Equal figures under another period are another state. */
+static void the_period_enters_the_digest(void **state) {
+    struct offices *offices = *state;
+    struct store *child = offices->child;
+    struct hash before, after;
+    struct buffer held = offices_buffer();
+    ask_done(child, "put", "{'form':'f','period':'2025-06','cells':{'a':" VALUE("7") "}}");
+    struct record_place place = {.form = scratch_count(child, "SELECT form FROM record"),
+                                 .period = (uint32_t)scratch_count(child, "SELECT period FROM record"),
+                                 .unit = scratch_count(child, "SELECT unit FROM record")};
+    assert_int_equal(digest_of(child, tree_unit(child->tree, &offices->unit), 0, &before), STATUS_OK);
+    assert_int_equal(record_read(child, &place, &held), STATUS_OK);
+    place.period++;
+    struct query query = db_query(child->db, "UPDATE record SET period = ?, sum = ?");
+    query_bind_int(&query, place.period);
+    query_bind_int(&query, record_sum(&place, buffer_bytes(&held)));
+    assert_int_equal(query_run(&query), STATUS_OK);
+    assert_int_equal(digest_of(child, tree_unit(child->tree, &offices->unit), 0, &after), STATUS_OK);
+    assert_memory_not_equal(before.b, after.b, sizeof before.b);
+    buffer_fini(&held);
+}
+
 static void what_changes_nothing_is_not_written(void **state) {
     struct offices *offices = *state;
     struct store *child = offices->child;
@@ -564,6 +586,7 @@ static void whatever_the_order_they_agree(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(every_type_comes_back),
+        TEST(the_period_enters_the_digest),
         TEST(what_changes_nothing_is_not_written),
         TEST(every_mistake_of_a_put_is_told),
         TEST(lists_have_rows),

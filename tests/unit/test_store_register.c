@@ -155,7 +155,7 @@ static bool arrive(const struct world *world, const struct register_write *order
     bool contested = false;
     buffer_init(&next, STATE_MAX);
     buffer_clear(state);
-    assert_int_equal(register_first(&order[0], state), STATUS_OK);
+    assert_int_equal(register_first(&order[0], 1, state), STATUS_OK);
     for (size_t i = 1; i < count; i++) {
         bool follows = true;
         for (size_t j = 0; j < i; j++)
@@ -228,7 +228,7 @@ static void every_kind_of_cell_comes_back(void **state) {
     for (size_t i = 0; i < CELLS; i++)
         fields[i] = (uint16_t)(i * i); /* with gaps */
     buffer_init(&packed, STATE_MAX);
-    assert_int_equal(register_first(&(struct register_write){77, CELLS, fields, cells}, &packed), STATUS_OK);
+    assert_int_equal(register_first(&(struct register_write){77, CELLS, fields, cells}, 1, &packed), STATUS_OK);
     assert_int_equal(register_only_entry(buffer_bytes(&packed)), 77);
     struct register_walk walk;
     struct register_head head;
@@ -281,8 +281,8 @@ static void flattening_is_walking(void **state) {
         register_begin(&walk, buffer_bytes(&packed));
         while (single && register_next(&walk, &head)) {
             for (; next < head.field; next++)
-                assert_int_equal(flat->fields[next].state, CELL_UNTOUCHED);
-            const struct register_number *number = &flat->fields[next++];
+                assert_int_equal(register_number_at(flat, next).state, CELL_UNTOUCHED);
+            const struct register_number at = register_number_at(flat, next++), *number = &at;
             assert_int_equal(number->state, head.cell.state);
             assert_int_equal(number->qualifier, head.cell.qualifier);
             assert_true(head.cell.state != CELL_VALUE || (number->type == head.cell.type && number->number == head.cell.number));
@@ -296,6 +296,44 @@ static void flattening_is_walking(void **state) {
     free(flat);
 }
 
+/* Each number at the border of a code, alone and beside the others, and laid out without a look at its field. */
+static void numbers_at_the_borders_of_codes_come_back(void **state) {
+    static const int64_t numbers[] = {0, 9, 10, 11, 265, 266, 65535, 65536, 16777215, 16777216, 4294967296, REGISTER_PLAIN_MAX, REGISTER_PLAIN_MAX + 1, -1};
+    enum { COUNT = sizeof numbers / sizeof numbers[0] };
+    struct register_flat *flat = malloc(sizeof *flat);
+    struct cell cells[COUNT];
+    uint16_t fields[COUNT];
+    struct buffer packed;
+    (void)state;
+    assert_non_null(flat);
+    for (uint16_t i = 0; i < COUNT; i++) {
+        fields[i] = i;
+        cells[i] = (struct cell){.state = CELL_VALUE, .type = CELL_INT, .number = numbers[i]};
+    }
+    buffer_init(&packed, STATE_MAX);
+    for (size_t first = 0; first < COUNT; first++) {
+        for (size_t count = 1; first + count <= COUNT; count++) {
+            buffer_clear(&packed);
+            assert_int_equal(register_first(&(struct register_write){1, count, fields, cells + first}, 1, &packed), STATUS_OK);
+            assert_true(register_flatten(buffer_bytes(&packed), flat));
+            assert_int_equal(flat->count, count);
+            assert_int_equal(flat->plain, first + count <= COUNT - 2); /* the last two are written out in full */
+            for (uint32_t i = 0; i < count; i++) {
+                assert_true(register_number_at(flat, i).number == numbers[first + i]);
+                assert_int_equal(register_number_at(flat, i).state, CELL_VALUE);
+            }
+        }
+    }
+    /* From the columns of a put: every second cell. */
+    const uint16_t halves[] = {0, 1, 2};
+    buffer_clear(&packed);
+    assert_int_equal(register_first(&(struct register_write){1, 3, halves, cells + 1}, 2, &packed), STATUS_OK);
+    assert_true(register_flatten(buffer_bytes(&packed), flat) && flat->count == 3);
+    assert_true(flat->numbers[0] == numbers[1] && flat->numbers[1] == numbers[3] && flat->numbers[2] == numbers[5]);
+    buffer_fini(&packed);
+    free(flat);
+}
+
 static void a_plain_record_is_small(void **state) {
     struct cell cells[20];
     uint16_t fields[20];
@@ -306,8 +344,8 @@ static void a_plain_record_is_small(void **state) {
         cells[i] = (struct cell){.state = CELL_VALUE, .type = CELL_INT, .number = 500 + 200 * i};
     }
     buffer_init(&packed, STATE_MAX);
-    assert_int_equal(register_first(&(struct register_write){100000, 20, fields, cells}, &packed), STATUS_OK);
-    assert_true(packed.len <= 60); /* three bytes a cell */
+    assert_int_equal(register_first(&(struct register_write){100000, 20, fields, cells}, 1, &packed), STATUS_OK);
+    assert_true(packed.len <= 56); /* two and a half bytes a cell, and the entry */
     buffer_fini(&packed);
 }
 
@@ -405,6 +443,7 @@ int main(void) {
         cmocka_unit_test(any_order_gives_what_the_definition_says),
         cmocka_unit_test(every_kind_of_cell_comes_back),
         cmocka_unit_test(flattening_is_walking),
+        cmocka_unit_test(numbers_at_the_borders_of_codes_come_back),
         cmocka_unit_test(a_plain_record_is_small),
         cmocka_unit_test(random_bytes_never_crash),
         cmocka_unit_test(the_policy_chooses_a_side),

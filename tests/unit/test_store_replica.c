@@ -358,6 +358,69 @@ static void a_holder_says_what_it_holds_and_the_author_sees_it(void **state) {
     receipts_free(&receipts);
 }
 
+/* A receipt of the holder about the child's first report, as its node would sign it, taken in by the child. */
+static void take_told(struct store *child, const struct receipt *receipt, struct buffer *bytes) {
+    buffer_clear(bytes);
+    assert_int_equal(receipt_encode(receipt, bytes), STATUS_OK);
+    const struct persist item = {
+        .kind = PERSIST_RECEIPT, .log = receipt->log, .receipt = *receipt, .receipt_bytes = {.receipt = buffer_bytes(bytes)}, .direct = true};
+    assert_int_equal(store_persist(child, &item, 1), STATUS_OK);
+}
+
+static uint64_t stored_above(struct store *store) {
+    struct store_progress progress;
+    assert_int_equal(store_progress(store, &progress), STATUS_OK);
+    return progress.stored_above;
+}
+
+/* A node of a unit below the child's, admitted by the child. */
+static void admit_below(struct offices *offices, struct node_id *out) {
+    struct store *child = offices->child;
+    struct buffer unit = offices_buffer(), admitted = offices_buffer();
+    const struct line line = {2, {offices->unit, offices->root->unit}};
+    const uint8_t nonce[16] = {43};
+    struct admission *admission = calloc(1, sizeof *admission);
+    assert_non_null(admission);
+    const struct unit_change creation = {.parent = offices->unit, .level = 2, .code = bytes_of("011", 3), .name = bytes_of("X", 1), .line = line};
+    assert_int_equal(unit_change_encode(&creation, &unit), STATUS_OK);
+    *admission = (struct admission){.inviter = child->self, .signing_key = {9}, .transport_key = {9}, .roles = ROLE_WRITER, .line = line};
+    keys_unit_id(&admission->unit, &child->founding.association, nonce, 0);
+    assert_int_equal(admission_encode(admission, &admitted), STATUS_OK);
+    admission_node_id(out, &child->founding.association, admission);
+    const struct change changes[2] = {{.kind = CHANGE_UNIT, .payload = buffer_bytes(&unit)},
+                                      {.kind = CHANGE_ADMISSION, .place = 1, .payload = buffer_bytes(&admitted)}};
+    offices_control(child, nonce, changes, 2);
+    assert_int_not_equal(tree_node(child->tree, out), TREE_NONE);
+    free(admission);
+    buffer_fini(&unit);
+    buffer_fini(&admitted);
+}
+
+/* "Stored above" is said only by who is above, of the very entries that are here; and what this node holds it knows itself. */
+static void not_every_receipt_counts(void **state) {
+    struct offices *offices = *state;
+    struct store *root = offices->root, *child = offices->child;
+    struct buffer bytes = offices_buffer();
+    offices_introduce(offices);
+    struct stored stored = offices_document(child, LOG_REPORT, &root->unit, "x", 1);
+    struct receipt receipt = {.log = stored.ref.log, .seq = 1, .hash = stored.ref.hash, .bodies = 1, .applied = 1};
+    admit_below(offices, &receipt.holder);
+    uint64_t written = stored_above(child);
+    take_told(child, &receipt, &bytes); /* from below */
+    assert_int_equal(stored_above(child), written);
+    receipt.holder = root->self;
+    receipt.hash.b[0] ^= 1;
+    take_told(child, &receipt, &bytes); /* of another branch */
+    assert_int_equal(stored_above(child), written);
+    receipt.hash.b[0] ^= 1;
+    take_told(child, &receipt, &bytes);
+    assert_int_equal(stored_above(child), written + 1);
+    receipt = (struct receipt){.holder = child->self, .log = offices->directive, .seq = 9, .bodies = 9, .applied = 9};
+    take_told(child, &receipt, &bytes); /* one's own word, out of another's mouth */
+    assert_int_equal(scratch_count(child, "SELECT max(seq) FROM receipt"), 2);
+    buffer_fini(&bytes);
+}
+
 static void a_receipt_is_not_rewritten_for_its_time_alone(void **state) {
     struct offices *offices = *state;
     offices_introduce(offices);
@@ -381,6 +444,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(what_cannot_be_applied_stands_all_the_same, offices_setup, offices_teardown),
         cmocka_unit_test_setup_teardown(evidence_of_forks_is_canonical, offices_setup, offices_teardown),
         cmocka_unit_test_setup_teardown(a_holder_says_what_it_holds_and_the_author_sees_it, offices_setup, offices_teardown),
+        cmocka_unit_test_setup_teardown(not_every_receipt_counts, offices_setup, offices_teardown),
         cmocka_unit_test_setup_teardown(a_receipt_is_not_rewritten_for_its_time_alone, offices_setup, offices_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

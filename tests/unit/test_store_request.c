@@ -421,6 +421,29 @@ static void test_a_token_admits_one_key(void **state) {
     newcomer_fini(&again);
 }
 
+/* One key acts for one unit: with a second token, for another unit, it gets neither that unit nor the answer of the first. */
+static void test_a_key_is_admitted_for_one_unit(void **state) {
+    struct store *store = ((struct office *)*state)->store;
+    struct newcomer first, second;
+    done(store, "unit.add", "{'code': '01', 'name': 'Hà Nội', 'level': '1'}");
+    done(store, "unit.add", "{'code': '02', 'name': 'Hà Giang', 'level': '1'}");
+    char *token = invite(store, "{'unit': '01', 'addresses': ['tcp://10.0.0.1:7400']}");
+    char *other = invite(store, "{'unit': '02', 'addresses': ['tcp://10.0.0.1:7400']}");
+    newcomer_init(&first, token);
+    newcomer_init(&second, other);
+    second.keys = first.keys;
+    assert_int_equal(knock(store, &first), STATUS_OK);
+    int64_t written = entries(store);
+    assert_int_equal(knock(store, &second), STATUS_TOKEN_USED);
+    assert_int_equal(second.answer.len, 0);
+    assert_int_equal(entries(store), written);
+    assert_int_equal(scratch_count(store, "SELECT count(*) FROM invitation WHERE signing_key IS NULL"), 1); /* the token is still good for whom it is for */
+    newcomer_fini(&first);
+    newcomer_fini(&second);
+    free(token);
+    free(other);
+}
+
 static void test_what_enrolment_refuses(void **state) {
     struct store *store = ((struct office *)*state)->store;
     struct newcomer newcomer;
@@ -583,6 +606,7 @@ int main(void) {
         TEST(test_a_country_is_imported_in_any_order),
         TEST(test_every_mistake_of_an_import_is_told),
         TEST(test_a_token_admits_one_key),
+        TEST(test_a_key_is_admitted_for_one_unit),
         TEST(test_what_enrolment_refuses),
         TEST(test_letters),
         TEST(test_status_log_and_the_rest),

@@ -212,6 +212,23 @@ static void a_total_with_its_completeness(void **state) {
     ask_fails(root, "rollup", "{'form':'f','period':'2025-06','period_to':'2025-05'}", STATUS_PERIOD_INVALID);
 }
 
+/* A figure taken back is neither a zero among the least nor a report. */
+static void what_is_said_to_be_missing_is_no_zero(void **state) {
+    struct store *root = ((struct offices *)*state)->root;
+    put(root, "P1C1", "2025-06", "'flow':" VALUE("5") ",'low':" VALUE("3"));
+    put(root, "P1C2", "2025-06", "'flow':" VALUE("0") ",'low':" VALUE("9"));
+    json_t *total = ask_ok(root, "rollup", "{'form':'f','period':'2025-06','unit':'P1'}");
+    assert_member(total, "completeness.reported", "2"); /* zero is a figure */
+    json_decref(total);
+    put(root, "P1C2", "2025-06", "'flow':{'state':'missing'},'low':{'state':'missing'}");
+    total = ask_ok(root, "rollup", "{'form':'f','period':'2025-06','unit':'P1'}");
+    assert_member(total, "fields.flow.value", "'5'");
+    assert_member(total, "fields.low.value", "'3'");
+    assert_member(total, "completeness.reported", "1");
+    assert_member(total, "completeness.missing", "['P1','P1C2','P1C3','P1C4']");
+    json_decref(total);
+}
+
 static void rows_by_unit_and_level_add_up_to_the_total(void **state) {
     struct offices *offices = *state;
     struct store *root = offices->root;
@@ -381,6 +398,92 @@ static void below_the_deepest_level_is_detail(void **state) {
     json_decref(total);
 }
 
+/* One figure in many ways: given, zero, below zero, huge, qualified, taken back or not given. */
+static void random_cell(char out[80], const char *field, uint64_t random) {
+    static const char *const kinds[] = {"'value','value':'7'", "'value','value':'0'",       "'value','value':'-41'", "'value','value':'900000000000000'",
+                                        "'value','value':'250','qualifier':'about'", "'missing'", "'na'",                  "'value','value':'70000'"};
+    (void)snprintf(out, 80, "'%s':{'state':%s}", field, kinds[random % 8]);
+}
+
+/* A form with a weighted average is added up field by field, one without as its records are read: the same figures under both come to the same sums. */
+static void added_up_at_once_or_not_it_is_the_same(void **state) {
+    static const char *const asked[] = {"", ",'unit':'P1'", ",'by':'unit'", ",'by':'level','level':'3'", ",'by':'period','period_to':'2025-02'"};
+    struct store *root = ((struct offices *)*state)->root;
+    const char *fields = "{'name':'a','type':'integer'},{'name':'b','type':'integer','over_time':'last'},{'name':'c','type':'money'}%s%s";
+    static const char *const forms[] = {"s", "t", "w"}; /* sums only; with others; the same, one of them weighted */
+    uint64_t random = 5;
+    for (size_t i = 0; i < 3; i++) {
+        char text[900], list[700];
+        (void)snprintf(list, sizeof list, fields, i > 0 ? ",{'name':'low','type':'integer','over_units':'min'},{'name':'n','type':'text','over_units':'count'}" : "",
+                       i > 1 ? ",{'name':'x','type':'integer','over_units':'average','weight':'a'}" : "");
+        (void)snprintf(text, sizeof text, "{'form':{'name':'%s','period':'month','levels':[1,3],'fields':[%s]}}", forms[i], list);
+        ask_done(root, "form.add", text);
+    }
+    for (unsigned step = 0; step < 60; step++) {
+        char cells[3][80], args[700];
+        for (size_t i = 0; i < 3; i++) {
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            random_cell(cells[i], (const char *[]){"a", "b", "c"}[i], random >> 40);
+        }
+        unsigned place = (unsigned)(random >> 33) % (PROVINCES * COMMUNES), month = 1 + (unsigned)(random >> 50) % 2;
+        for (size_t i = 0; i < 3; i++) {
+            (void)snprintf(args, sizeof args, "{'form':'%s','period':'2025-0%u','unit':'P%uC%u','reason':'r','cells':{%s,%s,%s%s}}", forms[i], month,
+                           1 + place / COMMUNES, 1 + place % COMMUNES, cells[0], cells[1], cells[2],
+                           i > 0 && step % 3 == 0 ? ",'n':" VALUE("x") ",'low':" VALUE("-3") : "");
+            ask_done(root, "put", args);
+        }
+        for (size_t i = 0; i < sizeof asked / sizeof asked[0] && step % 12 == 11; i++) {
+            json_t *found[3];
+            for (size_t form = 0; form < 3; form++) {
+                (void)snprintf(args, sizeof args, "{'form':'%s','period':'2025-01','fields':['a','b','c']%s}", forms[form], asked[i]);
+                found[form] = ask_ok(root, "rollup", args);
+                json_object_del(found[form], "form");
+                json_object_del(found[form], "form_id");
+            }
+            assert_true(json_equal(found[0], found[1]) && json_equal(found[1], found[2]));
+            (void)snprintf(args, sizeof args, "{'form':'t','period':'2025-01','fields':['low','n']%s}", asked[i]);
+            json_t *others = ask_ok(root, "rollup", args);
+            args[strlen("{'form':'")] = 'w';
+            json_t *same = ask_ok(root, "rollup", args);
+            assert_true(json_equal(member_of(others, "fields"), member_of(same, "fields")));
+            json_decref(others);
+            json_decref(same);
+            for (size_t form = 0; form < 3; form++)
+                json_decref(found[form]);
+        }
+    }
+}
+
+/* Who belongs to a roll-up is kept from one to the next: not longer than it is true. */
+static void a_roll_up_knows_who_has_come(void **state) {
+    struct store *root = ((struct offices *)*state)->root;
+    ask_done(root, "form.add", "{'form':{'name':'g','period':'month','levels':[3],'fields':[{'name':'n','type':'integer'}]}}");
+    ask_done(root, "put", "{'form':'g','period':'2025-06','unit':'P1C1','cells':{'n':" VALUE("1") "}}");
+    for (unsigned i = 0; i < 2; i++) {
+        json_t *total = ask_ok(root, "rollup", "{'form':'g','period':'2025-06'}");
+        assert_member(total, "fields.n.value", "'1'");
+        assert_member(total, "completeness.expected", "8");
+        json_decref(total);
+    }
+    ask_done(root, "put", "{'form':'g','period':'2025-06','unit':'P2C1','cells':{'n':" VALUE("20") "}}"); /* a unit that never wrote before */
+    json_t *total = ask_ok(root, "rollup", "{'form':'g','period':'2025-06'}");
+    assert_member(total, "fields.n.value", "'21'");
+    json_decref(total);
+    ask_done(root, "unit.add", "{'code':'P2C9','name':'Xã 9','level':'3','parent':'P2'}");
+    ask_done(root, "put", "{'form':'g','period':'2025-06','unit':'P2C9','cells':{'n':" VALUE("300") "}}");
+    total = ask_ok(root, "rollup", "{'form':'g','period':'2025-06'}");
+    assert_member(total, "fields.n.value", "'321'");
+    assert_member(total, "completeness.expected", "9");
+    json_decref(total);
+    total = ask_ok(root, "rollup", "{'form':'g','period':'2025-06','unit':'P2'}");
+    assert_member(total, "fields.n.value", "'320'");
+    json_decref(total);
+    ask_done(root, "rebuild", "{}");
+    total = ask_ok(root, "rollup", "{'form':'g','period':'2025-06','unit':'P2'}");
+    assert_member(total, "fields.n.value", "'320'");
+    json_decref(total);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, offices_teardown)
 int main(void) {
     const struct CMUnitTest tests[] = {
@@ -390,11 +493,14 @@ int main(void) {
         cmocka_unit_test(qualifiers_survive_a_sum),
         cmocka_unit_test(sums_are_wide_and_overflow_is_an_error),
         TEST(a_total_with_its_completeness),
+        TEST(what_is_said_to_be_missing_is_no_zero),
         TEST(rows_by_unit_and_level_add_up_to_the_total),
         TEST(ranges_against_figures_added_up_by_hand),
         TEST(averages_are_rounded_once),
         TEST(a_contested_figure_is_said),
         TEST(below_the_deepest_level_is_detail),
+        TEST(added_up_at_once_or_not_it_is_the_same),
+        TEST(a_roll_up_knows_who_has_come),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

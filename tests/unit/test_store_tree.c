@@ -61,6 +61,29 @@ static void test_attributes_are_dated(void **state) {
     tree_free(tree);
 }
 
+/* Two epochs of one author, neither of which has seen the other (a disk was copied): the lower hash holds, whichever came first. */
+static void test_of_two_epochs_the_lower_hash_holds(void **state) {
+    struct world *world = *state;
+    const struct node_id *founder = &world->founding.founder;
+    struct unit_id unit = add_unit(world, founder, &world->founding.root, 1, "01");
+    for (uint8_t epoch = 1; epoch <= 2; epoch++) {
+        struct given *given = set_text(world, founder, &unit, UNIT_NAME, epoch == 1 ? "high" : "low");
+        given->fact.log.epoch.b[0] = epoch;
+        given->fact.hash.b[0] = epoch == 1 ? 200 : 100;
+        world->seen[world->seen_count].a = given->fact.entry_id; /* the creation both have */
+        world->seen[world->seen_count++].b = 1;
+    }
+    for (int order = 0; order < 2; order++) {
+        struct tree *tree = tree_of(world);
+        give(tree, &world->facts[0]);
+        give(tree, &world->facts[1 + order]);
+        give(tree, &world->facts[2 - order]);
+        assert_int_equal(tree_settle(tree), STATUS_OK);
+        assert_text(tree_name(tree, tree_unit(tree, &unit), TREE_TODAY), "low");
+        tree_free(tree);
+    }
+}
+
 static bool note_code(void *arg, uint32_t unit, unsigned depth) {
     struct {
         const struct tree *tree;
@@ -173,6 +196,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WORLD_TEST(test_founding_stands),
         WORLD_TEST(test_attributes_are_dated),
+        WORLD_TEST(test_of_two_epochs_the_lower_hash_holds),
         WORLD_TEST(test_walk_goes_by_code_those_without_last),
         WORLD_TEST(test_many_admissions_stand_at_once),
         WORLD_TEST(test_a_country_is_quick),
