@@ -8,15 +8,16 @@ sim=${1:?which build directory?}/tests/sim/sim
 minutes=${2:?for how many minutes?}
 root=$(cd "$(dirname "$0")/../.." && pwd)
 record=$root/docs/campaigns.csv
-chunk=200
+chunk=100
 
 [[ -e $record ]] || echo "date,commit,first seed,seeds,failed,minutes" >"$record"
 first=$(awk -F, 'BEGIN { first = 1000000 } NR > 1 && $3 + $4 > first { first = $3 + $4 } END { printf "%d", first }' "$record")
 seed=$first failed=0 until=$((SECONDS + minutes * 60))
 while ((SECONDS < until)); do
-    output=$("$sim" --seeds "$seed" "$chunk") || {
-        grep -A 1 '^seed\|TOO RARE' <<<"$output"
-        failed=$((failed + $(grep -c '^seed ' <<<"$output")))
+    output=$("$sim" --seeds "$seed" "$chunk" 2>&1) || {
+        grep -A 3 '^seed\|TOO RARE\|Assertion\|replay:' <<<"$output"
+        found=$(grep -c '^seed ' <<<"$output")
+        failed=$((failed + (found > 0 ? found : 1)))
     }
     seed=$((seed + chunk))
 done

@@ -1,19 +1,19 @@
-/* Drives the sessions as the daemon does (persist, then the session again, then send), over lines that lose, delay and garble. */
+/* Drives the sessions as the daemon does (persist, then the session again, then send), and ends and begins connections. */
 #include "tests/sim/sim.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { AGAIN_MS_MIN = 500, AGAIN_MS_MAX = 8000, DOWN_MS_MIN = 1000, DOWN_MS_MAX = 60000 };
+
 static void handle(struct world *world, unsigned place, unsigned side_place, struct session_event event);
 
-static void hash_in(struct world *world, const void *data, size_t len) {
-    for (size_t i = 0; i < len; i++) {
-        world->hash = (world->hash ^ ((const uint8_t *)data)[i]) * UINT64_C(0x100000001b3);
-    }
-}
-
 /* ---- connections ---- */
+
+static void dial_again(struct world *world, unsigned place) {
+    queue_add(world, (struct event){.kind = EVENT_DIAL, .place = place}, world->now + random_between(&world->random, AGAIN_MS_MIN, AGAIN_MS_MAX));
+}
 
 void drive_drop(struct world *world, unsigned place) {
     struct link *link = &world->links[place];
@@ -22,176 +22,136 @@ void drive_drop(struct world *world, unsigned place) {
         session_free(side->session);
         side->session = NULL;
         side->sent = side->progressed = 0;
-        side->shipped_count = side->refused_count = 0;
+        side->shipped_count = side->refused_count = side->heard_count = 0;
     }
     link->generation++;
     if (link->up) {
         link->up = false;
         world_trace(world, "line n%u-n%u is down", link->sides[0].office, link->sides[1].office);
-        queue_add(world, (struct event){.kind = EVENT_DIAL, .place = place}, world->now + random_between(&world->random, 500, 8000));
+        dial_again(world, place);
     }
 }
 
-void drive_dial(struct world *world, unsigned place) {
-    struct link *link = &world->links[place];
-    if (link->up) {
-        return;
-    }
-    if (!world->offices[link->sides[0].office].up || !world->offices[link->sides[1].office].up || link->cut_until > world->now) {
-        queue_add(world, (struct event){.kind = EVENT_DIAL, .place = place}, world->now + random_between(&world->random, 500, 8000));
-        return;
-    }
-    link->up = true;
-    link->hostile = link->stood_still = false;
-    link->generation++;
-    world_trace(world, "line n%u-n%u is up", link->sides[0].office, link->sides[1].office);
-    for (unsigned i = 0; i < 2; i++) {
-        struct side *side = &link->sides[i], *other = &link->sides[1 - i];
-        struct office *office = &world->offices[side->office];
-        struct session_config config = {.replica = office->ram.replica,
-                                        .peer = world->offices[other->office].ram.replica.self,
-                                        .peer_unit = *world_unit(world, other->office),
-                                        .dials = i == 0,
-                                        .window = office->window,
-                                        .message_max = office->message_max};
-        memcpy(config.incarnation, &office->starts, sizeof config.incarnation);
-        side->delivered_at = side->stalled_until = 0;
-        enum status status = session_open(&side->session, &config);
-        assert(status == STATUS_OK);
-    }
-    uint64_t generation = link->generation;
-    for (unsigned i = 0; i < 2 && link->generation == generation; i++) {
-        handle(world, place, i, (struct session_event){.kind = SESSION_START, .time = world->now / 1000});
-    }
-}
-
-void drive_crash(struct world *world, unsigned office, int64_t down_ms) {
-    world_trace(world, "n%u crashes", office);
-    world->offices[office].up = false;
-    world->offices[office].starts++;
+void drive_hang_up(struct world *world, unsigned office) {
     for (unsigned i = 0; i < world->link_count; i++) {
         if (world->links[i].up && (world->links[i].sides[0].office == office || world->links[i].sides[1].office == office)) {
             drive_drop(world, i);
         }
     }
-    queue_add(world, (struct event){.kind = EVENT_RESTART, .place = office}, world->now + down_ms);
 }
 
-/* ---- the line ---- */
-
-/* An item of an entries message made false: another header, another body, or one left out. */
-static bool forge(struct world *world, struct bytes message, struct buffer *out) {
-    struct entries entries;
-    struct item item;
-    struct buffer items = {.max = RAW_BYTES_MAX}, header = {.max = HEADER_BYTES_MAX}, body = {.max = BODY_BYTES_MAX};
-    size_t count = 0, victim = 0;
-    bool forged = false;
-    enum status status = entries_open(&entries, message);
-    assert(status == STATUS_OK);
-    if (entries.count > 0) {
-        victim = random_below(&world->random, entries.count);
-    }
-    unsigned how = (unsigned)random_below(&world->random, 3);
-    for (size_t i = 0; entries_next(&entries, &item); i++) {
-        if (i == victim && item.kind == ITEM_ENTRY && how == 0 && header_decode(world->header, item.entry.header) == STATUS_OK) {
-            world->header->time++;
-            status = header_encode(world->header, &header);
-            item.entry.header = buffer_bytes(&header);
-            forged = true;
-        } else if (i == victim && how == 1 && (item.part.len > 0 || item.entry.body.len > 0)) {
-            struct bytes *bytes = item.part.len > 0 ? &item.part : &item.entry.body;
-            status = buffer_append(&body, bytes->data, bytes->len);
-            assert(status == STATUS_OK);
-            body.data[random_below(&world->random, body.len)] ^= 1;
-            *bytes = buffer_bytes(&body);
-            forged = true;
-        } else if (i == victim && entries.count > 1 && how == 2) {
-            forged = true;
-            continue;
-        }
-        status = item_encode(&item, &items);
-        assert(status == STATUS_OK);
-        count++;
-    }
-    if (forged) {
-        status = entries_encode(buffer_bytes(&items), count, out);
-        assert(status == STATUS_OK);
-    }
-    entries_fini(&entries);
-    buffer_fini(&items);
-    buffer_fini(&header);
-    buffer_fini(&body);
-    return forged;
-}
-
-static void put_on_line(struct world *world, unsigned place, unsigned from, struct bytes message) {
-    struct link *link = &world->links[place];
-    struct side *to = &link->sides[1 - from];
-    struct event event = {.kind = EVENT_DELIVER, .place = place, .side = (uint8_t)(1 - from), .generation = link->generation};
-    int64_t at = world->now > link->sides[from].stalled_until ? world->now : link->sides[from].stalled_until;
-    at = (at > to->delivered_at - link->latency_ms ? at : to->delivered_at - link->latency_ms) + link->latency_ms;
-    at += (int64_t)(message.len * 1000 / link->rate);
-    if (world_fault(world, FAULT_REORDER, 15)) {
-        link->hostile = true;
-        at += random_between(&world->random, 1, 5000); /* those after it overtake it */
+/* Who the other side is: the dialling one knows it from its token, the listening one by the key of the line. */
+static bool knows_peer(struct world *world, unsigned place, unsigned side, struct session_config *config) {
+    const struct link *link = &world->links[place];
+    const struct office *dialling = &world->offices[link->sides[0].office];
+    struct office *office = &world->offices[link->sides[side].office];
+    struct store_uplink uplink;
+    enum status status;
+    office_enter(world, link->sides[side].office);
+    if (side == 0) {
+        status = store_uplink(office->store, &uplink);
+        config->peer = uplink.node;
+        config->peer_unit = uplink.unit;
     } else {
-        to->delivered_at = at;
+        status = store_peer(office->store, dialling->keys.transport_public, &dialling->self, &config->peer, &config->peer_unit);
     }
-    buffer_init(&event.message, MESSAGE_BYTES_MAX);
-    bool forged = message_type(message) == MESSAGE_ENTRIES && world_fault(world, FAULT_FORGERY, 60) && forge(world, message, &event.message);
-    link->hostile = link->hostile || forged;
-    enum status status = forged ? STATUS_OK : buffer_append(&event.message, message.data, message.len);
-    assert(status == STATUS_OK);
-    if (world_fault(world, FAULT_DUPLICATE, 15)) {
-        struct event twice = event;
-        link->hostile = true;
-        buffer_init(&twice.message, MESSAGE_BYTES_MAX);
-        status = buffer_append(&twice.message, event.message.data, event.message.len);
-        assert(status == STATUS_OK);
-        queue_add(world, twice, at + random_between(&world->random, 0, 2000));
+    if (!office_leave(world, link->sides[side].office)) {
+        return false;
     }
-    queue_add(world, event, at);
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND && !office_excused(world, link->sides[side].office, status)) {
+        world_fail(world, "n%u cannot say who n%u is: %s", link->sides[side].office, link->sides[1 - side].office, status_name(status));
+    }
+    return status == STATUS_OK;
 }
 
-static void send(struct world *world, unsigned place, unsigned from, struct bytes message) {
-    static const char *const names[] = {"?", "hello", "state", "buckets", "have", "entries", "receipts", "progress", "refused", "bye"};
+void drive_dial(struct world *world, unsigned place) {
     struct link *link = &world->links[place];
-    struct side *side = &link->sides[from];
-    unsigned type = message_type(message);
-    world_trace(world, "n%u -> n%u  %-8s %zu bytes", side->office, link->sides[1 - from].office, type < 10 ? names[type] : "?", message.len);
-    hash_in(world, &world->now, sizeof world->now);
-    hash_in(world, &place, sizeof place);
-    hash_in(world, message.data, message.len);
-    world->messages++;
-    side->messages++;
-    side->bytes += message.len;
-    oracle_sent(world, place, from, message);
-    put_on_line(world, place, from, message);
+    struct session_config configs[2] = {{.dials = true}, {.dials = false}};
+    if (link->up) {
+        return;
+    }
+    if (!office_up(world, link->sides[0].office) || !office_up(world, link->sides[1].office) || link->cut_until > world->now ||
+        !knows_peer(world, place, 0, &configs[0]) || !knows_peer(world, place, 1, &configs[1])) {
+        dial_again(world, place);
+        return;
+    }
+    link->up = true;
+    link->hostile = link->stood_still = link->disk_failed = false;
+    link->generation++;
+    world_trace(world, "line n%u-n%u is up", link->sides[0].office, link->sides[1].office);
+    for (unsigned i = 0; i < 2; i++) {
+        struct side *side = &link->sides[i];
+        struct office *office = &world->offices[side->office];
+        store_replica(office->store, &configs[i].replica);
+        configs[i].window = office->window;
+        configs[i].message_max = office->message_max;
+        memcpy(configs[i].incarnation, &office->starts, sizeof configs[i].incarnation);
+        side->delivered_at = side->stalled_until = 0;
+        enum status status = session_open(&side->session, &configs[i]);
+        assert(status == STATUS_OK);
+    }
+    uint64_t generation = link->generation;
+    for (unsigned i = 0; i < 2 && link->generation == generation; i++) {
+        office_enter(world, link->sides[i].office);
+        handle(world, place, i, (struct session_event){.kind = SESSION_START, .time = os_time()});
+    }
 }
 
 /* ---- stepping ---- */
 
-/* Makes the items durable, or does not. False: the office is gone. */
-static bool persist(struct world *world, unsigned office, const struct session_output *output, enum status *status) {
-    struct ram_replica *ram = &world->offices[office].ram;
-    if (world_fault(world, FAULT_CRASH_BEFORE_PERSIST, 12)) {
-        drive_crash(world, office, random_between(&world->random, 1000, 60000));
+/* What the daemon does when the disk did not take the items: the session is over (a farewell would not get far: the peer dials again whether it hears it or
+ * not), and after some failures the process, too. Or the session stays, as the engine allows. */
+static bool stays(struct world *world, unsigned place, unsigned office, enum status status) {
+    struct link *link = &world->links[place];
+    if (!office_excused(world, office, status)) {
+        world_fail(world, "n%u does not make durable what came: %s", office, status_name(status));
         return false;
     }
-    *status = world_fault(world, FAULT_DISK, 15) ? STATUS_DISK_ERROR : STATUS_OK;
-    if (*status == STATUS_OK) {
-        oracle_persisted(world, office, output->persist, output->persist_count);
-        ram->time = world->now / 1000;
-        ram_replica_persist(ram, output->persist, output->persist_count);
-        if (world_fault(world, FAULT_CRASH_BEFORE_SEND, 12)) {
-            drive_crash(world, office, random_between(&world->random, 1000, 60000));
-            return false;
-        }
+    link->disk_failed = true;
+    if (status == STATUS_DISK_FULL && world->offices[office].patient) {
+        return true;
+    }
+    if (!office_fatal(world, office, status)) {
+        drive_drop(world, place);
+    }
+    return false;
+}
+
+/* Makes the items durable, or does not. False: the session is gone, and its office may be. */
+static bool persist(struct world *world, unsigned place, unsigned side, const struct session_output *output, enum status *status) {
+    unsigned office = world->links[place].sides[side].office;
+    if (world_fault(world, FAULT_POWER_PERSIST, 12)) {
+        office_cut(world, office, false, random_between(&world->random, DOWN_MS_MIN, DOWN_MS_MAX));
+        return false;
+    }
+    oracle_persisted(world, office, output->persist, output->persist_count);
+    office_risk(world, office, 12);
+    *status = store_persist(world->offices[office].store, output->persist, output->persist_count);
+    if (!office_leave(world, office)) {
+        return false;
+    }
+    if (*status != STATUS_OK) {
+        return stays(world, place, office, *status);
+    }
+    ledger_persisted(world, office, output->persist, output->persist_count);
+    if (world_fault(world, FAULT_POWER_SEND, 12)) {
+        office_cut(world, office, false, random_between(&world->random, DOWN_MS_MIN, DOWN_MS_MAX));
+        return false;
     }
     return true;
 }
 
+bool drive_knows_more(const struct office *office) {
+    struct replica replica;
+    store_replica(office->store, &replica);
+    return replica.ops->version(replica.ctx) != office->version || replica.ops->views_version(replica.ctx) != office->views;
+}
+
 void drive_changed(struct world *world, unsigned office, unsigned except_link) {
+    struct replica replica;
+    store_replica(world->offices[office].store, &replica);
+    world->offices[office].version = replica.ops->version(replica.ctx);
+    world->offices[office].views = replica.ops->views_version(replica.ctx);
     for (unsigned i = 0; i < world->link_count; i++) {
         for (unsigned side = 0; side < 2; side++) {
             if (i != except_link && world->links[i].sides[side].office == office && world->links[i].sides[side].session != NULL) {
@@ -201,41 +161,50 @@ void drive_changed(struct world *world, unsigned office, unsigned except_link) {
     }
 }
 
+/* A session that ends for another reason than a farewell, a garbled line or a disk in trouble, ends wrongly. */
+static void closed(struct world *world, unsigned place, unsigned office, enum status reason) {
+    struct link *link = &world->links[place];
+    world_trace(world, "n%u closes: %s%s", office, status_name(reason), link->hostile ? ", on a line that garbled" : "");
+    bool late = reason == STATUS_TIMEOUT && link->stood_still, busy = reason == STATUS_BUSY && link->disk_failed;
+    if (!link->hostile && !late && !busy && reason != STATUS_OK && !office_excused(world, office, reason)) {
+        world_fail(world, "n%u closed an honest session: %s", office, status_name(reason));
+    }
+    drive_drop(world, place);
+}
+
 static void handle(struct world *world, unsigned place, unsigned side_place, struct session_event event) {
     struct link *link = &world->links[place];
     struct side *side = &link->sides[side_place];
     struct session_output output;
-    bool changed = false;
+    unsigned office = side->office;
+    uint64_t before = store_version(world->offices[office].store);
     event.now_ms = world->now;
+    office_enter(world, office);
     session_step(side->session, &event, &output);
     while (output.persist_count > 0) {
         struct session_event persisted = {.kind = SESSION_PERSISTED, .now_ms = world->now};
-        if (!persist(world, side->office, &output, &persisted.status)) {
+        if (!persist(world, place, side_place, &output, &persisted.status) || world->failed) {
             return;
         }
-        changed = changed || persisted.status == STATUS_OK;
+        office_enter(world, office);
         session_step(side->session, &persisted, &output);
     }
     for (size_t i = 0; i < output.send_count; i++) {
-        send(world, place, side_place, output.send[i]);
+        line_send(world, place, side_place, output.send[i]);
     }
     side->tick_at = output.wait_ms < 0 ? -1 : world->now + output.wait_ms;
     if (output.wait_ms >= 0) {
         queue_add(world, (struct event){.kind = EVENT_TICK, .place = place, .side = (uint8_t)side_place, .generation = link->generation}, side->tick_at);
     }
-    unsigned office = side->office;
     if (output.closed) {
-        world_trace(world, "n%u closes: %s%s", office, status_name(output.reason), link->hostile ? ", on a line that garbled" : "");
-        bool late = output.reason == STATUS_TIMEOUT && link->stood_still;
-        if (!link->hostile && !late && output.reason != STATUS_OK) {
-            world_fail(world, "n%u closed an honest session: %s", office, status_name(output.reason));
-        }
-        drive_drop(world, place);
+        closed(world, place, office, output.reason);
     }
-    if (changed) {
+    if (office_up(world, office) && store_version(world->offices[office].store) != before) {
         drive_changed(world, office, place);
     }
 }
+
+/* ---- events ---- */
 
 static void note_progress(struct link *link, const struct event *event) {
     struct side *side = &link->sides[event->side];
@@ -246,25 +215,18 @@ static void note_progress(struct link *link, const struct event *event) {
     }
 }
 
-void drive_event(struct world *world, struct event *event) {
+void drive_tick(struct world *world, const struct event *event) {
     struct link *link = &world->links[event->place];
-    switch (event->kind) {
-    case EVENT_DIAL:
-        drive_dial(world, event->place);
-        break;
-    case EVENT_RESTART:
-        world_trace(world, "n%u is back", event->place);
-        world->offices[event->place].up = true;
-        break;
-    case EVENT_TICK:
-        if (link->generation == event->generation && link->sides[event->side].tick_at == event->at) {
-            handle(world, event->place, event->side, (struct session_event){.kind = SESSION_TICK});
-        }
-        break;
-    default:
-        if (link->generation == event->generation) {
-            note_progress(link, event);
-            handle(world, event->place, event->side, (struct session_event){.kind = SESSION_MESSAGE, .message = buffer_bytes(&event->message)});
-        }
+    if (link->generation == event->generation && link->sides[event->side].tick_at == event->at) {
+        handle(world, event->place, event->side, (struct session_event){.kind = SESSION_TICK});
+    }
+}
+
+void drive_message(struct world *world, struct event *event) {
+    struct link *link = &world->links[event->place];
+    if (link->generation == event->generation) {
+        note_progress(link, event);
+        oracle_came(world, event->place, event->side, buffer_bytes(&event->message));
+        handle(world, event->place, event->side, (struct session_event){.kind = SESSION_MESSAGE, .message = buffer_bytes(&event->message)});
     }
 }

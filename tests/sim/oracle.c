@@ -1,4 +1,6 @@
-/* What must hold. The ledger knows all that was ever written and who wrote it; the tree of truth knows all units and offices at once. */
+/* What must hold of all that is sent and made durable, and in the end. The ledger knows all that was ever written, who wrote it and who said that he holds it;
+ * the tree of truth knows all units and offices at once. */
+#include "store/internal.h"
 #include "tests/sim/sim.h"
 
 #include <assert.h>
@@ -20,8 +22,7 @@ static void check_item(struct world *world, struct side *from, unsigned to, cons
     struct written *written;
     char name[32];
     if (item->kind == ITEM_PART) {
-        const struct ram_entry *held = ram_replica_entry(&world->offices[from->office].ram, &item->log, item->seq);
-        written = held != NULL ? world_written(world, &item->log, item->seq, &held->hash) : NULL;
+        written = ledger_held(world, from->office, &item->log, item->seq);
         if (item->offset > 0 && (from->shipped_count == 0 || from->shipped[from->shipped_count - 1].entry)) {
             world_happened(world, EVENT_RESUME);
         }
@@ -30,7 +31,7 @@ static void check_item(struct world *world, struct side *from, unsigned to, cons
         header_hash(&hash, &world->founding.association, item->entry.header);
         enum status status = header_decode(world->header, item->entry.header);
         assert(status == STATUS_OK);
-        written = world_written(world, &world->header->log, world->header->seq, &hash);
+        written = ledger_find(world, &world->header->log, world->header->seq, &hash);
     }
     if (written == NULL) {
         world_fail(world, "n%u sends an entry that nobody wrote", from->office);
@@ -85,7 +86,7 @@ static void check_progress(struct world *world, struct link *link, unsigned from
             other->shipped[kept++] = *shipped;
             continue;
         }
-        const struct ram_entry *held = ram_replica_entry(&world->offices[here->office].ram, &shipped->log, shipped->seq);
+        const struct written *held = ledger_held(world, here->office, &shipped->log, shipped->seq);
         if (!was_refused(here, &shipped->log) && (held == NULL || (shipped->entry && !ID_EQUAL(&held->hash, &shipped->hash)))) {
             world_name(world, &shipped->log, name);
             world_fail(world, "n%u acknowledges %s:%llu and does not hold it", here->office, name, (unsigned long long)shipped->seq);
@@ -115,10 +116,68 @@ static void check_refused(struct world *world, struct side *from, struct bytes m
     from->refused[from->refused_count++] = log;
 }
 
-static void check_receipts(struct world *world, unsigned from, unsigned to, struct bytes message) {
+/* What an office says of itself is so at this moment: it is durable there, and of the bodies none is missing that it may hold and knows of. */
+static void check_own_receipt(struct world *world, unsigned place, const struct receipt *receipt) {
+    const struct office *office = &world->offices[place];
+    const struct written *head = ledger_held(world, place, &receipt->log, receipt->seq);
+    struct short_hash hash = head != NULL ? hash_short(&head->hash) : (struct short_hash){0};
+    char name[32];
+    world_name(world, &receipt->log, name);
+    if (head == NULL || !ID_EQUAL(&hash, &receipt->hash) || receipt->bodies > receipt->seq || receipt->applied > receipt->bodies) {
+        world_fail(world, "n%u promises %s:%llu, which it does not hold", place, name, (unsigned long long)receipt->seq);
+    }
+    for (uint64_t seq = 1; seq <= receipt->bodies && !world->failed; seq++) {
+        const struct written *written = ledger_held(world, place, &receipt->log, seq);
+        if (written != NULL && ledger_holds(world, place, written) == HOLDS_HEADER && ram_tree_may_hold_body(&world->truth, &office->unit, &written->facts) &&
+            header_decode(world->header, buffer_bytes(&written->header)) == STATUS_OK &&
+            tree_may_hold_body(office->store->tree, &office->unit, world->header)) {
+            world_fail(world, "n%u promises the body of %s:%llu, which it does not hold", place, name, (unsigned long long)seq);
+        }
+    }
+}
+
+static void hear(struct side *side, const struct receipt *receipt) {
+    if (side->heard_count == side->heard_capacity) {
+        side->heard_capacity = side->heard_capacity == 0 ? 32 : 2 * side->heard_capacity;
+        side->heard = reallocarray(side->heard, side->heard_capacity, sizeof side->heard[0]);
+        assert(side->heard != NULL);
+    }
+    side->heard[side->heard_count++] = *receipt;
+}
+
+void oracle_came(struct world *world, unsigned place, unsigned side, struct bytes message) {
     struct receipts receipts;
     struct signed_receipt sealed;
     struct receipt receipt;
+    if (message_type(message) == MESSAGE_HAVE) { /* says anew what is there, as it was when that left */
+        world->links[place].sides[side].heard_count = 0;
+    }
+    if (message_type(message) != MESSAGE_RECEIPTS || receipts_open(&receipts, message) != STATUS_OK) {
+        return;
+    }
+    while (receipts_next(&receipts, &sealed)) {
+        if (receipt_decode(&receipt, sealed.receipt) == STATUS_OK) {
+            hear(&world->links[place].sides[side], &receipt);
+        }
+    }
+}
+
+/* What came from there since it said all that is there, is known there. */
+static bool is_echo(const struct side *from, const struct receipt *receipt) {
+    for (size_t i = 0; i < from->heard_count; i++) {
+        const struct receipt *heard = &from->heard[i];
+        if (ID_EQUAL(&heard->holder, &receipt->holder) && log_id_equal(&heard->log, &receipt->log) && receipt_compare(heard, receipt) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_receipts(struct world *world, const struct link *link, const struct side *side, struct bytes message) {
+    struct receipts receipts;
+    struct signed_receipt sealed;
+    struct receipt receipt;
+    unsigned from = side->office, to = side == &link->sides[0] ? link->sides[1].office : link->sides[0].office;
     char name[32];
     enum status status = receipts_open(&receipts, message);
     assert(status == STATUS_OK);
@@ -130,6 +189,12 @@ static void check_receipts(struct world *world, unsigned from, unsigned to, stru
                     (unsigned long long)receipt.bodies);
         if (!ram_tree_may_hold_receipt(&world->truth, world_unit(world, to), &receipt.holder, &receipt.log)) {
             world_fail(world, "n%u sends a receipt to n%u, which may not hold it", from, to);
+        }
+        if ((!link->hostile && is_echo(side, &receipt)) || ID_EQUAL(&receipt.holder, &world->offices[to].self)) {
+            world_fail(world, "n%u tells n%u of a receipt that it has from there", from, to);
+        }
+        if (ID_EQUAL(&receipt.holder, &world->offices[from].self)) {
+            check_own_receipt(world, from, &receipt);
         }
     }
 }
@@ -143,7 +208,7 @@ void oracle_sent(struct world *world, unsigned place, unsigned side, struct byte
         from->sent += message.len;
         break;
     case MESSAGE_RECEIPTS:
-        check_receipts(world, from->office, to->office, message);
+        check_receipts(world, link, from, message);
         from->sent += message.len;
         break;
     case MESSAGE_BUCKETS:
@@ -167,13 +232,15 @@ void oracle_sent(struct world *world, unsigned place, unsigned side, struct byte
 /* ---- what is made durable ---- */
 
 static void check_persisted_entry(struct world *world, unsigned place, const struct persist *item) {
-    struct ram_replica *ram = &world->offices[place].ram;
-    const struct ram_entry *held = ram_replica_entry(ram, &item->log, item->seq);
-    struct written *written = world_written(world, &item->log, item->seq, item->kind == PERSIST_BODY && held != NULL ? &held->hash : &item->hash);
+    const struct written *written =
+        item->kind == PERSIST_BODY ? ledger_held(world, place, &item->log, item->seq) : ledger_find(world, &item->log, item->seq, &item->hash);
     bool body = item->entry.salt.len > 0;
     if (written == NULL || (item->kind != PERSIST_BODY && !bytes_equal(item->entry.header, buffer_bytes(&written->header)))) {
         world_fail(world, "n%u stores an entry that its author did not write", place);
         return;
+    }
+    if (!ram_tree_may_hold_log(&world->truth, world_unit(world, place), &item->log)) {
+        world_fail(world, "n%u stores an entry that it may not hold", place);
     }
     bool body_written = false;
     for (size_t i = 0; i < world->written_count && body; i++) { /* of a cloned office there may be two with one number */
@@ -184,74 +251,56 @@ static void check_persisted_entry(struct world *world, unsigned place, const str
     if (body && !body_written) {
         world_fail(world, "n%u stores a body that its author did not write", place);
     }
-    if (body && !ram_tree_may_hold_body(&world->truth, &ram->replica.unit, &written->facts)) {
+    if (body && !ram_tree_may_hold_body(&world->truth, world_unit(world, place), &written->facts)) {
         world_fail(world, "n%u stores a body that it may not hold", place);
     }
 }
 
-/* It follows what is held, or what stands before it in the same transaction. */
+/* It follows what is held, or what stands before it in the same transaction, and takes nobody's place. */
 static void check_follows(struct world *world, unsigned place, const struct persist *items, size_t at) {
     const struct persist *item = &items[at];
-    bool follows = item->seq == 1 || ram_replica_entry(&world->offices[place].ram, &item->log, item->seq - 1) != NULL;
+    bool follows = item->seq == 1 || ledger_held(world, place, &item->log, item->seq - 1) != NULL;
     for (size_t i = 0; i < at; i++) {
         follows = follows || (items[i].kind == PERSIST_ENTRY && items[i].seq == item->seq - 1 && log_id_equal(&items[i].log, &item->log));
     }
-    if (!follows || ram_replica_entry(&world->offices[place].ram, &item->log, item->seq) != NULL) {
+    if (!follows || ledger_held(world, place, &item->log, item->seq) != NULL) {
         world_fail(world, "n%u stores an entry that does not follow its head", place);
     }
 }
 
 static void check_persisted_receipt(struct world *world, unsigned place, const struct receipt *receipt) {
     for (unsigned i = 0; i < world->office_count; i++) {
-        struct office *holder = &world->offices[i];
-        if (!ID_EQUAL(&holder->ram.replica.self, &receipt->holder)) {
-            continue;
-        }
-        /* Of a restored holder older words may still be under way. */
-        const struct ram_entry *head = ram_replica_entry(&holder->ram, &receipt->log, receipt->seq);
-        if (!holder->restored && head == NULL) {
-            world_fail(world, "n%u has a receipt of n%u for what that does not hold", place, i);
-        }
-        for (uint64_t seq = 1; seq <= receipt->bodies && !holder->restored; seq++) {
-            const struct ram_entry *entry = ram_replica_entry(&holder->ram, &receipt->log, seq);
-            if (entry == NULL || (!entry->has_body && ram_tree_may_hold_body(&holder->ram.tree, &holder->ram.replica.unit, &entry->facts) &&
-                                  entry->judged == holder->ram.tree.version && receipt->time * 1000 >= world->now)) {
-                world_fail(world, "n%u has a receipt of n%u for bodies that that does not hold", place, i);
-                return;
+        const struct office *holder = &world->offices[i];
+        if (holder->joined && ID_EQUAL(&holder->self, &receipt->holder)) {
+            /* Of a restored holder older words may still be under way. */
+            if (!holder->restored && ledger_held(world, i, &receipt->log, receipt->seq) == NULL) {
+                world_fail(world, "n%u has a receipt of n%u for what that does not hold", place, i);
             }
+            return;
         }
-        return;
     }
     world_fail(world, "n%u has a receipt of nobody", place);
+}
+
+/* Two entries at one place, each signed: evidence against its author. */
+static void check_fork(struct world *world, unsigned place, const struct persist *item) {
+    const struct written *written = ledger_find(world, &item->log, item->seq, &item->hash);
+    if (written != NULL && !world->offices[written->author].cloned) {
+        world_fail(world, "n%u calls an honest office a thief", place);
+    }
 }
 
 void oracle_persisted(struct world *world, unsigned office, const struct persist *items, size_t count) {
     for (size_t i = 0; i < count && !world->failed; i++) {
         if (items[i].kind == PERSIST_ENTRY || items[i].kind == PERSIST_BODY || items[i].kind == PERSIST_FORK) {
             check_persisted_entry(world, office, &items[i]);
-            if (items[i].kind == PERSIST_ENTRY) {
-                check_follows(world, office, items, i);
-            }
+        }
+        if (items[i].kind == PERSIST_ENTRY) {
+            check_follows(world, office, items, i);
         } else if (items[i].kind == PERSIST_RECEIPT) {
             check_persisted_receipt(world, office, &items[i].receipt);
-        }
-        if (items[i].kind == PERSIST_FORK && !world->offices[world_written(world, &items[i].log, items[i].seq, &items[i].hash)->author].cloned) {
-            world_fail(world, "n%u calls an honest office a thief", office);
-        }
-    }
-}
-
-void oracle_whole(struct world *world) {
-    for (unsigned i = 0; i < world->office_count; i++) {
-        const struct ram_replica *ram = &world->offices[i].ram;
-        for (size_t l = 0; l < ram->log_count; l++) {
-            for (size_t e = 0; e < ram->logs[l].count; e++) {
-                const struct ram_entry *entry = &ram->logs[l].entries[e];
-                enum status status = header_decode(world->header, buffer_bytes(&entry->header));
-                if (status != STATUS_OK || entry->seq != e + 1 || (e > 0 && !ID_EQUAL(&world->header->prev, &ram->logs[l].entries[e - 1].hash))) {
-                    world_fail(world, "n%u holds a chain with a gap or a wrong link", i);
-                }
-            }
+        } else if (items[i].kind == PERSIST_FORK) {
+            check_fork(world, office, &items[i]);
         }
     }
 }
@@ -262,17 +311,17 @@ void oracle_whole(struct world *world) {
 static bool closed_over(struct world *world, unsigned from, unsigned to, bool complain) {
     for (size_t i = 0; i < world->written_count; i++) {
         const struct written *written = &world->ledger[i];
-        const struct ram_entry *here = ram_replica_entry(&world->offices[from].ram, &written->log, written->seq);
-        const struct ram_entry *there = ram_replica_entry(&world->offices[to].ram, &written->log, written->seq);
+        enum holding here = ledger_holds(world, from, written), there = ledger_holds(world, to, written);
         char name[32];
-        if (here == NULL || world->offices[written->author].cloned || !ram_tree_may_hold_log(&world->truth, world_unit(world, to), &written->log)) {
+        if (here == HOLDS_NOTHING || world->offices[written->author].cloned || !ram_tree_may_hold_log(&world->truth, world_unit(world, to), &written->log)) {
             continue;
         }
-        bool body = here->has_body && ram_tree_may_hold_body(&world->truth, world_unit(world, to), &written->facts);
-        if (there == NULL || (body && !there->has_body)) {
+        bool body = here == HOLDS_BODY && ram_tree_may_hold_body(&world->truth, world_unit(world, to), &written->facts);
+        if (there == HOLDS_NOTHING || (body && there != HOLDS_BODY)) {
             if (complain) {
                 world_name(world, &written->log, name);
-                world_fail(world, "n%u does not give n%u %s:%llu%s", from, to, name, (unsigned long long)written->seq, there == NULL ? "" : ", its body");
+                world_fail(world, "n%u does not give n%u %s:%llu%s", from, to, name, (unsigned long long)written->seq,
+                           there == HOLDS_NOTHING ? "" : ", its body");
             }
             return false;
         }
@@ -280,33 +329,33 @@ static bool closed_over(struct world *world, unsigned from, unsigned to, bool co
     return true;
 }
 
-static bool nothing_lost(struct world *world) {
+/* What its author was told is written, is with its author; what a restore took from there, it has come by again. */
+static bool nothing_lost(struct world *world, bool complain) {
     for (size_t i = 0; i < world->written_count; i++) {
         const struct written *written = &world->ledger[i];
-        const struct ram_entry *held = ram_replica_entry(&world->offices[written->author].ram, &written->log, written->seq);
-        bool forked = world->offices[written->author].cloned;
+        enum holding held = ledger_holds(world, written->author, written);
+        bool private = written->facts.reach == REACH_PRIVATE, cloned = world->offices[written->author].cloned;
         char name[32];
-        if (!forked &&
-            ((held == NULL && !written->lost) || (held != NULL && !held->has_body && !written->body_lost && written->facts.reach != REACH_PRIVATE))) {
-            bool body_elsewhere = false;
-            for (unsigned j = 0; j < world->office_count; j++) {
-                const struct ram_entry *entry = ram_replica_entry(&world->offices[j].ram, &written->log, written->seq);
-                body_elsewhere = body_elsewhere || (entry != NULL && entry->has_body);
-            }
-            if (held == NULL || !body_elsewhere) {
-                world_name(world, &written->log, name);
-                world_fail(world, "%s:%llu is lost", name, (unsigned long long)written->seq);
-                return false;
-            }
+        if (cloned || written->lost || held == HOLDS_BODY || (held == HOLDS_HEADER && (written->body_lost || private))) {
+            continue;
         }
+        if (complain) {
+            world_name(world, &written->log, name);
+            world_fail(world, "%s:%llu is lost", name, (unsigned long long)written->seq);
+        }
+        return false;
     }
     return true;
 }
 
-/* Where a restore took what a receipt had promised, or an office was cloned, two sides may differ for good. */
-static bool may_differ(const struct world *world) {
+bool oracle_may_differ(const struct world *world) {
+    for (unsigned i = 0; i < world->office_count; i++) {
+        if (world->offices[i].cloned) {
+            return true;
+        }
+    }
     for (size_t i = 0; i < world->written_count; i++) {
-        if (world->ledger[i].lost || world->ledger[i].body_lost || world->offices[world->ledger[i].author].cloned) {
+        if (world->ledger[i].lost || world->ledger[i].body_lost) {
             return true;
         }
     }
@@ -314,11 +363,19 @@ static bool may_differ(const struct world *world) {
 }
 
 bool oracle_converged(struct world *world, bool complain) {
+    for (unsigned i = 0; i < world->office_count; i++) {
+        if (!world->offices[i].joined || !office_up(world, i)) {
+            if (complain) {
+                world_fail(world, "n%u is not there", i);
+            }
+            return false;
+        }
+    }
     for (unsigned i = 0; i < world->link_count; i++) {
         const struct link *link = &world->links[i];
         for (unsigned side = 0; side < 2; side++) {
             bool in_step = link->up && session_in_step(link->sides[side].session);
-            if (!link->up || (!in_step && !may_differ(world))) {
+            if (!link->up || (!in_step && !oracle_may_differ(world))) {
                 if (complain) {
                     world_fail(world, "n%u is not in step with n%u (%s)", link->sides[side].office, link->sides[1 - side].office, link->up ? "up" : "down");
                 }
@@ -329,5 +386,5 @@ bool oracle_converged(struct world *world, bool complain) {
             }
         }
     }
-    return nothing_lost(world);
+    return nothing_lost(world, complain);
 }

@@ -97,7 +97,7 @@ static uint32_t ask_partial(void *ctx, const struct log_id *log, uint64_t seq, s
 }
 
 static enum status ask_node(void *ctx, const struct node_id *node, uint8_t signing_key[32], struct unit_id *unit) {
-    const struct tree_node *known = ram_tree_node(&((struct ram_replica *)ctx)->tree, node);
+    const struct ram_node *known = ram_tree_node(&((struct ram_replica *)ctx)->tree, node);
     if (known == NULL) {
         return STATUS_AUTHOR_UNKNOWN;
     }

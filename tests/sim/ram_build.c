@@ -22,7 +22,7 @@ void ram_build_founding(struct founding *founding, struct buffer *statement, con
 }
 
 /* The line of a unit right below the inviter's. */
-static struct line line_below(const struct tree_unit *unit) {
+static struct line line_below(const struct ram_unit *unit) {
     struct line line = {.count = unit->above.count + 1, .units = {unit->id}};
     memcpy(&line.units[1], unit->above.units, unit->above.count * sizeof line.units[0]);
     return line;
@@ -30,7 +30,7 @@ static struct line line_below(const struct tree_unit *unit) {
 
 struct newcomer *ram_build_newcomer(const struct ram_replica *inviter, bool second, struct random *random) {
     const struct association_id *association = &inviter->replica.founding->association;
-    const struct tree_unit *own = ram_tree_unit(&inviter->tree, &inviter->replica.unit);
+    const struct ram_unit *own = ram_tree_unit(&inviter->tree, &inviter->replica.unit);
     struct newcomer *newcomer = calloc(1, sizeof *newcomer);
     assert(newcomer != NULL);
     newcomer->second = second;

@@ -4,12 +4,12 @@
 
 void ram_tree_init(struct ram_tree *tree, const struct founding *founding) {
     *tree = (struct ram_tree){.unit_count = 1, .node_count = 1, .version = 1};
-    tree->units[0] = (struct tree_unit){.id = founding->root, .has_level = true};
-    tree->nodes[0] = (struct tree_node){.id = founding->founder, .unit = founding->root};
+    tree->units[0] = (struct ram_unit){.id = founding->root, .has_level = true};
+    tree->nodes[0] = (struct ram_node){.id = founding->founder, .unit = founding->root};
     memcpy(tree->nodes[0].signing_key, founding->signing_key, sizeof founding->signing_key);
 }
 
-const struct tree_unit *ram_tree_unit(const struct ram_tree *tree, const struct unit_id *unit) {
+const struct ram_unit *ram_tree_unit(const struct ram_tree *tree, const struct unit_id *unit) {
     for (size_t i = 0; i < tree->unit_count; i++) {
         if (ID_EQUAL(&tree->units[i].id, unit)) {
             return &tree->units[i];
@@ -18,7 +18,7 @@ const struct tree_unit *ram_tree_unit(const struct ram_tree *tree, const struct 
     return NULL;
 }
 
-const struct tree_node *ram_tree_node(const struct ram_tree *tree, const struct node_id *node) {
+const struct ram_node *ram_tree_node(const struct ram_tree *tree, const struct node_id *node) {
     for (size_t i = 0; i < tree->node_count; i++) {
         if (ID_EQUAL(&tree->nodes[i].id, node)) {
             return &tree->nodes[i];
@@ -28,7 +28,7 @@ const struct tree_node *ram_tree_node(const struct ram_tree *tree, const struct 
 }
 
 bool ram_tree_above(const struct ram_tree *tree, const struct unit_id *upper, const struct unit_id *lower) {
-    const struct tree_unit *unit = ram_tree_unit(tree, lower);
+    const struct ram_unit *unit = ram_tree_unit(tree, lower);
     for (size_t i = 0; unit != NULL && i < unit->above.count; i++) {
         if (ID_EQUAL(&unit->above.units[i], upper)) {
             return true;
@@ -41,8 +41,8 @@ bool ram_tree_above(const struct ram_tree *tree, const struct unit_id *upper, co
 
 void ram_tree_add_line(struct ram_tree *tree, const struct unit_id *unit, const struct line *line) {
     if (ram_tree_unit(tree, unit) == NULL) {
-        assert(tree->unit_count < TREE_MAX);
-        tree->units[tree->unit_count++] = (struct tree_unit){.id = *unit, .above = *line};
+        assert(tree->unit_count < RAM_TREE_MAX);
+        tree->units[tree->unit_count++] = (struct ram_unit){.id = *unit, .above = *line};
         tree->version++;
     }
 }
@@ -50,7 +50,7 @@ void ram_tree_add_line(struct ram_tree *tree, const struct unit_id *unit, const 
 static void learn_unit(struct ram_tree *tree, const struct unit_id *id, const struct unit_change *change) {
     ram_tree_add_line(tree, id, &change->line);
     for (size_t i = 0; i < tree->unit_count; i++) {
-        struct tree_unit *unit = &tree->units[i];
+        struct ram_unit *unit = &tree->units[i];
         if (ID_EQUAL(&unit->id, id) && !unit->has_level) {
             unit->has_level = true;
             unit->level = change->level;
@@ -60,15 +60,15 @@ static void learn_unit(struct ram_tree *tree, const struct unit_id *id, const st
 }
 
 static void learn_node(struct ram_tree *tree, const struct association_id *association, const struct node_id *author, const struct admission *admission) {
-    struct tree_node node = {.unit = admission->unit};
-    const struct tree_node *inviter = ram_tree_node(tree, author);
+    struct ram_node node = {.unit = admission->unit};
+    const struct ram_node *inviter = ram_tree_node(tree, author);
     admission_node_id(&node.id, association, admission);
     if (!ID_EQUAL(&admission->inviter, author) || inviter == NULL || ram_tree_node(tree, &node.id) != NULL) {
         return;
     }
     node.depth = inviter->depth + 1;
     memcpy(node.signing_key, admission->signing_key, sizeof node.signing_key);
-    assert(tree->node_count < TREE_MAX);
+    assert(tree->node_count < RAM_TREE_MAX);
     size_t place = tree->node_count++;
     for (; place > 0 &&
            (tree->nodes[place - 1].depth > node.depth || (tree->nodes[place - 1].depth == node.depth && ID_COMPARE(&tree->nodes[place - 1].id, &node.id) > 0));
@@ -109,7 +109,7 @@ void body_facts_of(struct body_facts *out, const struct header *header) {
 }
 
 bool ram_tree_may_hold_log(const struct ram_tree *tree, const struct unit_id *unit, const struct log_id *log) {
-    const struct tree_node *author = ram_tree_node(tree, &log->node);
+    const struct ram_node *author = ram_tree_node(tree, &log->node);
     if (author == NULL) {
         return log->kind == LOG_RECOVERY;
     }
@@ -119,7 +119,7 @@ bool ram_tree_may_hold_log(const struct ram_tree *tree, const struct unit_id *un
 
 static bool may_hold_record(const struct ram_tree *tree, const struct unit_id *unit, const struct unit_id *author, const struct body_facts *facts) {
     const struct unit_id *concerned = &facts->audience[0].unit;
-    const struct tree_unit *self = ram_tree_unit(tree, unit);
+    const struct ram_unit *self = ram_tree_unit(tree, unit);
     if (ID_EQUAL(unit, concerned) || ID_EQUAL(unit, author)) {
         return true;
     }
@@ -131,7 +131,7 @@ static bool may_hold_record(const struct ram_tree *tree, const struct unit_id *u
 }
 
 static bool selects(const struct ram_tree *tree, const struct term *term, const struct unit_id *unit) {
-    const struct tree_unit *self = ram_tree_unit(tree, unit);
+    const struct ram_unit *self = ram_tree_unit(tree, unit);
     bool itself = ID_EQUAL(&term->unit, unit), in_subtree = itself || ram_tree_above(tree, &term->unit, unit);
     if (term->scope >= SCOPE_LEVEL) {
         return in_subtree && self != NULL && self->has_level && self->level == term->scope - SCOPE_LEVEL;
@@ -141,7 +141,7 @@ static bool selects(const struct ram_tree *tree, const struct term *term, const 
 
 /* Does the way from the author down to units that the term selects lead through this unit? */
 static bool leads(const struct ram_tree *tree, const struct term *term, const struct unit_id *unit) {
-    const struct tree_unit *self = ram_tree_unit(tree, unit);
+    const struct ram_unit *self = ram_tree_unit(tree, unit);
     bool above = ID_EQUAL(&term->unit, unit) || ram_tree_above(tree, unit, &term->unit);
     if (term->scope < SCOPE_LEVEL) {
         return above;
@@ -150,7 +150,7 @@ static bool leads(const struct ram_tree *tree, const struct term *term, const st
 }
 
 bool ram_tree_may_hold_body(const struct ram_tree *tree, const struct unit_id *unit, const struct body_facts *facts) {
-    const struct tree_node *author = ram_tree_node(tree, &facts->log.node);
+    const struct ram_node *author = ram_tree_node(tree, &facts->log.node);
     if (facts->cls == CLASS_CONTROL || !ram_tree_may_hold_log(tree, unit, &facts->log) || author == NULL) {
         return ram_tree_may_hold_log(tree, unit, &facts->log);
     }
@@ -167,7 +167,7 @@ bool ram_tree_may_hold_body(const struct ram_tree *tree, const struct unit_id *u
 
 /* Nodes on the path between the holder's unit and the author's, where one of the two stands above the other. */
 bool ram_tree_may_hold_receipt(const struct ram_tree *tree, const struct unit_id *unit, const struct node_id *holder, const struct log_id *log) {
-    const struct tree_node *h = ram_tree_node(tree, holder), *a = ram_tree_node(tree, &log->node);
+    const struct ram_node *h = ram_tree_node(tree, holder), *a = ram_tree_node(tree, &log->node);
     if (h == NULL || a == NULL) {
         return false;
     }

@@ -4,15 +4,15 @@
 
 #include "protocol/change.h"
 
-enum { TREE_MAX = 96 };
+enum { RAM_TREE_MAX = 96 };
 
-struct tree_unit {
+struct ram_unit {
     struct unit_id id;
     bool has_level;
     uint8_t level;
     struct line above;
 };
-struct tree_node {
+struct ram_node {
     struct node_id id;
     struct unit_id unit;
     uint8_t signing_key[32];
@@ -21,8 +21,8 @@ struct tree_node {
 
 struct ram_tree {
     size_t unit_count, node_count;
-    struct tree_unit units[TREE_MAX];
-    struct tree_node nodes[TREE_MAX]; /* by depth, then id */
+    struct ram_unit units[RAM_TREE_MAX];
+    struct ram_node nodes[RAM_TREE_MAX]; /* by depth, then id */
     uint64_t version;                 /* rises when something was learned */
 };
 
@@ -40,8 +40,8 @@ void ram_tree_add_line(struct ram_tree *tree, const struct unit_id *unit, const 
 /* Learns units and nodes from a control body by author. Malformed changes are passed over. */
 void ram_tree_apply(struct ram_tree *tree, const struct association_id *association, const struct node_id *author, struct bytes body);
 
-const struct tree_unit *ram_tree_unit(const struct ram_tree *tree, const struct unit_id *unit); /* NULL: unknown */
-const struct tree_node *ram_tree_node(const struct ram_tree *tree, const struct node_id *node);
+const struct ram_unit *ram_tree_unit(const struct ram_tree *tree, const struct unit_id *unit); /* NULL: unknown */
+const struct ram_node *ram_tree_node(const struct ram_tree *tree, const struct node_id *node);
 bool ram_tree_above(const struct ram_tree *tree, const struct unit_id *upper, const struct unit_id *lower); /* strictly */
 
 void body_facts_of(struct body_facts *out, const struct header *header);
