@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Goal: hoi digest --unit U is equal on every node that holds U's subtree, before and after rebuild; a store that holds only what is common
-(the commune's: its own logs and the directives above it) prints the same as the centre's, which holds much more. With --planted, one daemon
-skips one record when applying (HOI_PLANTED=skip-record), and its digest must differ.
+(the commune's: its own logs and the directives above it) prints the same as the centre's, which holds much more. With `--at CODE`, only that
+office's daemon gets the planted bug (tests/planted), after the forms are there, and one look is enough: no digest may differ.
 """
 import os
 import sys
@@ -23,7 +23,8 @@ def equal(values):
     return len(set(values)) == 1
 
 
-def main(planted):
+def main(planted_at):
+    planted = os.environ.pop("HOI_PLANTED", "") if planted_at else ""  # before the offices take the environment over
     with Tree() as tree:
         tree.found("VN", UNITS, [os.path.join(ROOT, "tools", "forms", name) for name in ("members.json", "loans.json")])
         for above, below in zip(LINE, LINE[1:]):
@@ -32,10 +33,10 @@ def main(planted):
         tree.join("54", "562")
         for code in ("22165", "22168", "562"):
             wait(lambda: tree[code].json("form", "show", "members"), 20, f"forms at {code}")
-        if planted:
-            tree["54"].stop()
-            tree["54"].environment["HOI_PLANTED"] = "skip-record"
-            tree["54"].start()
+        if planted_at:
+            tree[planted_at].stop()
+            tree[planted_at].environment["HOI_PLANTED"] = planted
+            tree[planted_at].start()
         tree["22165"].hoi("put", "members", "2025-Q1", "members_total=120", "members_new=7")
         tree["22168"].hoi("put", "members", "2025-Q1", "members_total=80", "members_new=0")
         tree["562"].hoi("put", "members", "2025-Q1", "members_total=16.657", "members_new=486")
@@ -46,11 +47,10 @@ def main(planted):
         done = lambda code: tree[code].json("status")["log"]
         for code in ("22165", "22168", "562", "560"):
             wait(lambda: done(code)["at_root"] == done(code)["written"], 30, f"{code} at the root: {done(code)}")
-        if planted:
-            values = digests(tree, "22165") + digests(tree, "22168")
-            tree["54"].stop()
-            assert not equal(values[:4]) or not equal(values[4:]), "a skipped record goes unnoticed"
-            print("the planted bug is found: the digests differ")
+        if planted_at:
+            for unit in ("22165", "22168"):
+                values = [tree[code].json("digest", "--unit", unit)["state"] for code in ("VN", "54", "560", unit)]
+                assert equal(values), f"the digests of {unit} differ: {values}"
             return
         for unit in ("22165", "560"):
             holders = LINE if unit == "22165" else LINE[:3]
@@ -66,7 +66,7 @@ def main(planted):
 
 if __name__ == "__main__":
     try:
-        main("--planted" in sys.argv)
+        main(sys.argv[sys.argv.index("--at") + 1] if "--at" in sys.argv else None)
     except (AssertionError, Refused) as error:
         print(f"FAILED: {error}")
         sys.exit(1)

@@ -1,11 +1,14 @@
 /* A TCP proxy that is as bad as the lines are: delay, a rate, stalls, resets, half-open connections, flipped bytes. For the end-to-end scenarios, where the
  * kernel's own network emulation is not to be had everywhere.
  *
- *   lossy LISTEN_PORT TARGET_PORT [delay=MS] [rate=BYTES_PER_S] [stall=EVERY_S,FOR_S] [reset=EVERY_S] [silent_after=BYTES] [flip_after=BYTES]
+ *   lossy LISTEN_PORT TARGET_PORT [delay=MS] [rate=BYTES_PER_S] [lose=PERCENT,MS] [seed=N] [stall=EVERY_S,FOR_S] [reset=EVERY_S] [silent_after=BYTES]
+ *         [flip_after=BYTES]
  *
- * Both on the loopback; LISTEN_PORT 0 lets the system choose. The port is printed on standard output as soon as it listens. Every connection is treated alike:
- *   delay         each portion of bytes waits so long, either way
- *   rate          at most so many bytes a second, either way
+ * Both on the loopback; LISTEN_PORT 0 lets the system choose. The port is printed on standard output as soon as it listens; a line on standard input is
+ * answered with a line of the bytes that have passed up (from who dials), the bytes down, and the connections there were. Every connection is treated alike:
+ *   delay         each segment (what one packet carries) arrives so much later, either way
+ *   rate          so many bytes a second, either way: a segment leaves when those before it have
+ *   lose          so many in a hundred segments, chosen by the seed, arrive MS later, and what is behind them waits: TCP sends them again
  *   stall         every EVERY_S seconds since the start nothing passes for FOR_S seconds
  *   reset         a connection is reset when it is so old
  *   silent_after  after so many bytes either way nothing passes any more and nothing is closed: a line that a NAT forgot
@@ -13,6 +16,7 @@
  * Ends when its standard input does, or at SIGTERM. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,39 +29,56 @@
 
 enum {
     PAIRS_MAX = 400,
-    PORTION_BYTES = 4096,
-    PORTIONS_MAX = 64,
-    TURN_MS = 5,
+    SEGMENT_BYTES = 1448,     /* of an Ethernet packet */
+    SEGMENT_BYTES_LEAST = 64, /* on a very slow line, so that a message of a few bytes need not wait for a second */
+    SEGMENTS_A_SECOND_LEAST = 16,
+    SEGMENTS_MAX = 256,       /* on their way: what a fast line carries in the longest delay */
+    BLOCKED_MS = 5,           /* how soon a full socket is tried again */
+    STALLED_MS = 20,          /* how soon a stalled line is looked at again */
     RECEIVE_BYTES = 32 * 1024 /* a line holds little: the rest waits at its sender */
 };
 
-struct portion {
-    int64_t due_ms;
+struct segment {
+    int64_t due_us;
     size_t len, gone;
-    uint8_t bytes[PORTION_BYTES];
+    uint8_t bytes[SEGMENT_BYTES];
 };
-/* One way of a connection: a ring of portions on their way. */
+/* One way of a connection: a ring of segments on their way. */
 struct way {
     int from, to;
     bool ended; /* from has said its end */
     size_t first, count;
-    uint64_t passed; /* bytes taken from `from` */
-    double credit;   /* bytes that the rate allows now */
-    struct portion portions[PORTIONS_MAX];
+    uint64_t passed;  /* bytes taken from `from` */
+    int64_t free_us;  /* when the line has taken all that was given to it */
+    int64_t after_us; /* when the last segment arrives: nothing overtakes it */
+    struct segment segments[SEGMENTS_MAX];
 };
 struct pair {
     bool used;
-    int64_t since_ms;
+    int64_t since_us;
     struct way ways[2];
 };
-static struct settings { int64_t delay_ms, rate, stall_every_ms, stall_for_ms, reset_ms, silent_after, flip_after; } settings = {0, 0, 0, 0, 0, -1, -1};
+static struct settings {
+    int64_t delay_ms, rate, lose_percent, lose_ms, seed, stall_every_ms, stall_for_ms, reset_ms, silent_after, flip_after;
+} settings = {.seed = 1, .silent_after = -1, .flip_after = -1};
 static struct pair pairs[PAIRS_MAX];
-static int64_t begun_ms, turned_ms;
+static int64_t begun_us;
+static uint64_t passed[2], connections;
 
-static int64_t now_ms(void) {
+static int64_t now_us(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* Of a hundred: the same for the same seed. */
+static int64_t random_percent(void) {
+    static uint64_t state;
+    state = state == 0 ? (uint64_t)settings.seed * UINT64_C(0x9E3779B97F4A7C15) + 1 : state;
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return (int64_t)((state >> 20) % 100);
 }
 
 static bool read_setting(const char *text) {
@@ -67,6 +88,7 @@ static bool read_setting(const char *text) {
         int64_t scale;
     } NAMES[] = {{"delay=", &settings.delay_ms, 1},
                  {"rate=", &settings.rate, 1},
+                 {"seed=", &settings.seed, 1},
                  {"reset=", &settings.reset_ms, 1000},
                  {"silent_after=", &settings.silent_after, 1},
                  {"flip_after=", &settings.flip_after, 1}};
@@ -81,6 +103,11 @@ static bool read_setting(const char *text) {
     if (sscanf(text, "stall=%lld,%lld", &every, &during) == 2 && every > 0) {
         settings.stall_every_ms = every * 1000;
         settings.stall_for_ms = during * 1000;
+        return true;
+    }
+    if (sscanf(text, "lose=%lld,%lld", &every, &during) == 2) {
+        settings.lose_percent = every;
+        settings.lose_ms = during;
         return true;
     }
     return false;
@@ -126,59 +153,79 @@ static void accept_pair(int listener, int target_port) {
         }
         return;
     }
+    const int yes = 1; /* the delays are ours alone */
+    (void)setsockopt(near, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    (void)setsockopt(far, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    connections++;
     pair->used = true;
-    pair->since_ms = now_ms();
+    pair->since_us = now_us();
     for (int i = 0; i < 2; i++) {
         struct way *way = &pair->ways[i];
         way->ended = false;
         way->first = way->count = 0;
         way->passed = 0;
-        way->credit = 0;
+        way->free_us = way->after_us = 0;
     }
     pair->ways[0].from = pair->ways[1].to = near;
     pair->ways[0].to = pair->ways[1].from = far;
 }
 
-/* Takes what has come, as far as rate and room allow. False: the connection broke. */
-static bool take(struct way *way, int64_t now) {
+static size_t segment_bytes(void) {
+    int64_t most = settings.rate / SEGMENTS_A_SECOND_LEAST;
+    return settings.rate == 0 || most > SEGMENT_BYTES ? SEGMENT_BYTES : most < SEGMENT_BYTES_LEAST ? SEGMENT_BYTES_LEAST : (size_t)most;
+}
+
+/* When the line takes the next segment: while it sends one it holds one more, so that it is never idle for want of us. INT64_MAX: not before something else
+ * happens. */
+static int64_t takes_us(const struct way *way) {
     bool forgotten = settings.silent_after >= 0 && way->passed >= (uint64_t)settings.silent_after;
-    double least = (double)settings.rate / 16; /* fewer and larger portions: the ring must hold what a long delay keeps on its way */
-    if (way->ended || forgotten || way->count == PORTIONS_MAX || (settings.rate > 0 && way->credit < (least < 1 ? 1 : least))) {
-        return true;
+    if (way->ended || forgotten || way->count == SEGMENTS_MAX) {
+        return INT64_MAX;
     }
-    struct portion *portion = &way->portions[(way->first + way->count) % PORTIONS_MAX];
-    size_t most = settings.rate > 0 && way->credit < PORTION_BYTES ? (size_t)way->credit : PORTION_BYTES;
-    ssize_t got = recv(way->from, portion->bytes, most, MSG_DONTWAIT);
+    return settings.rate == 0 ? 0 : way->free_us - (int64_t)segment_bytes() * 1000000 / settings.rate;
+}
+
+enum taken { TAKEN_NOTHING, TAKEN_SEGMENT, TAKEN_BROKEN };
+
+/* Takes one segment of what has come. */
+static enum taken take(struct way *way, int64_t now) {
+    struct segment *segment = &way->segments[(way->first + way->count) % SEGMENTS_MAX];
+    ssize_t got = recv(way->from, segment->bytes, segment_bytes(), MSG_DONTWAIT);
     if (got < 0) {
-        return errno == EAGAIN || errno == EINTR;
+        return errno == EAGAIN || errno == EINTR ? TAKEN_NOTHING : TAKEN_BROKEN;
     }
     if (got == 0) {
         way->ended = true;
-        return true;
+        return TAKEN_NOTHING;
     }
     uint64_t place = (uint64_t)settings.flip_after - way->passed;
     if (settings.flip_after >= 0 && place < (uint64_t)got) {
-        portion->bytes[place] ^= 0x20;
+        segment->bytes[place] ^= 0x20;
     }
-    way->credit -= (double)got;
     way->passed += (uint64_t)got;
-    portion->len = (size_t)got;
-    portion->gone = 0;
-    portion->due_ms = now + settings.delay_ms;
+    segment->len = (size_t)got;
+    segment->gone = 0;
+    way->free_us = (way->free_us > now ? way->free_us : now) + (settings.rate == 0 ? 0 : got * 1000000 / settings.rate);
+    segment->due_us = way->free_us + settings.delay_ms * 1000;
+    if (settings.lose_percent > 0 && random_percent() < settings.lose_percent) {
+        segment->due_us += settings.lose_ms * 1000;
+    }
+    segment->due_us = segment->due_us > way->after_us ? segment->due_us : way->after_us;
+    way->after_us = segment->due_us;
     way->count++;
-    return true;
+    return TAKEN_SEGMENT;
 }
 
 static bool give(struct way *way, int64_t now) {
-    while (way->count > 0 && way->portions[way->first].due_ms <= now) {
-        struct portion *portion = &way->portions[way->first];
-        ssize_t gone = send(way->to, portion->bytes + portion->gone, portion->len - portion->gone, MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (way->count > 0 && way->segments[way->first].due_us <= now) {
+        struct segment *segment = &way->segments[way->first];
+        ssize_t gone = send(way->to, segment->bytes + segment->gone, segment->len - segment->gone, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (gone < 0) {
             return errno == EAGAIN || errno == EINTR;
         }
-        portion->gone += (size_t)gone;
-        if (portion->gone == portion->len) {
-            way->first = (way->first + 1) % PORTIONS_MAX;
+        segment->gone += (size_t)gone;
+        if (segment->gone == segment->len) {
+            way->first = (way->first + 1) % SEGMENTS_MAX;
             way->count--;
         }
     }
@@ -189,21 +236,47 @@ static bool give(struct way *way, int64_t now) {
 }
 
 static void turn_pair(struct pair *pair, int64_t now, bool stalled) {
-    if (settings.reset_ms > 0 && now - pair->since_ms >= settings.reset_ms) {
+    if (settings.reset_ms > 0 && now - pair->since_us >= settings.reset_ms * 1000) {
         close_pair(pair, true);
         return;
     }
     bool fine = true;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2 && !stalled; i++) {
         struct way *way = &pair->ways[i];
-        double earned = (double)settings.rate * (double)(now - turned_ms) / 1000, most = (double)settings.rate / 10 + PORTION_BYTES;
-        way->credit = way->credit + earned > most ? most : way->credit + earned;
-        fine = fine && (stalled || (take(way, now) && give(way, now)));
+        uint64_t before = way->passed;
+        enum taken taken = TAKEN_SEGMENT;
+        while (taken == TAKEN_SEGMENT && takes_us(way) <= now) {
+            taken = take(way, now);
+        }
+        passed[i] += way->passed - before;
+        fine = fine && taken != TAKEN_BROKEN;
+        fine = fine && give(way, now);
     }
     bool over = pair->ways[0].ended && pair->ways[1].ended && pair->ways[0].count == 0 && pair->ways[1].count == 0;
     if (!fine || over) {
         close_pair(pair, !fine);
     }
+}
+
+/* ---- waiting ---- */
+
+/* When a pair has something to do by time; what to poll of it is added to fds. */
+static int64_t pair_due_us(const struct pair *pair, int64_t now, bool stalled, struct pollfd *fds, nfds_t *count) {
+    int64_t due = settings.reset_ms > 0 ? pair->since_us + settings.reset_ms * 1000 : INT64_MAX;
+    for (int i = 0; i < 2; i++) {
+        const struct way *way = &pair->ways[i];
+        int64_t takes = takes_us(way), gives = way->count == 0 ? INT64_MAX : way->segments[way->first].due_us;
+        if (stalled) {
+            gives = now + STALLED_MS * 1000;
+        } else if (takes <= now) {
+            fds[(*count)++] = (struct pollfd){.fd = way->from, .events = POLLIN};
+        } else {
+            gives = takes < gives ? takes : gives;
+        }
+        gives = gives <= now ? now + BLOCKED_MS * 1000 : gives; /* it was due, and the socket took nothing */
+        due = gives < due ? gives : due;
+    }
+    return due;
 }
 
 static int listen_at(int port) {
@@ -222,6 +295,22 @@ static int listen_at(int port) {
     return listener;
 }
 
+/* What has passed, for a line of standard input. False: it has ended. */
+static bool answer(void) {
+    char ignored[64];
+    if (read(STDIN_FILENO, ignored, sizeof ignored) <= 0) {
+        return false;
+    }
+    printf("%llu %llu %llu\n", (unsigned long long)passed[0], (unsigned long long)passed[1], (unsigned long long)connections);
+    fflush(stdout);
+    return true;
+}
+
+static bool is_stalled(int64_t now) {
+    int64_t passed_ms = (now - begun_us) / 1000;
+    return settings.stall_every_ms > 0 && passed_ms % settings.stall_every_ms >= settings.stall_every_ms - settings.stall_for_ms;
+}
+
 int main(int argc, char **argv) {
     for (int i = 3; i < argc; i++) {
         if (!read_setting(argv[i])) {
@@ -233,34 +322,33 @@ int main(int argc, char **argv) {
     if (listener < 0) {
         return 2;
     }
-    begun_ms = turned_ms = now_ms();
+    begun_us = now_us();
     for (bool running = true; running;) {
-        struct pollfd fds[2 + 2 * PAIRS_MAX] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = listener, .events = POLLIN}};
+        static struct pollfd fds[2 + 2 * PAIRS_MAX];
         nfds_t count = 2;
-        bool busy = settings.rate > 0 || settings.stall_every_ms > 0;
+        int64_t now = now_us(), due = INT64_MAX;
+        fds[0] = (struct pollfd){.fd = STDIN_FILENO, .events = POLLIN};
+        fds[1] = (struct pollfd){.fd = listener, .events = POLLIN};
         for (size_t i = 0; i < PAIRS_MAX; i++) {
-            for (int k = 0; pairs[i].used && k < 2; k++) {
-                busy = busy || pairs[i].ways[k].count > 0 || pairs[i].ways[k].ended;
-                fds[count++] = (struct pollfd){.fd = pairs[i].ways[k].from, .events = POLLIN};
+            if (pairs[i].used) {
+                int64_t pair_due = pair_due_us(&pairs[i], now, is_stalled(now), fds, &count);
+                due = pair_due < due ? pair_due : due;
             }
         }
-        bool limited = busy || settings.silent_after >= 0; /* what may not be read yet would wake poll for nothing */
-        if (poll(fds, limited ? 2 : count, count == 2 ? -1 : limited ? TURN_MS : 200) < 0 && errno != EINTR) {
+        const struct timespec wait = {.tv_sec = (due - now) / 1000000, .tv_nsec = (due - now) % 1000000 * 1000};
+        if (ppoll(fds, count, due == INT64_MAX ? NULL : &wait, NULL) < 0 && errno != EINTR) {
             return 1;
         }
-        char ignored[64];
-        running = (fds[0].revents & (POLLIN | POLLHUP)) == 0 || read(STDIN_FILENO, ignored, sizeof ignored) > 0;
+        running = (fds[0].revents & (POLLIN | POLLHUP)) == 0 || answer();
         if ((fds[1].revents & POLLIN) != 0) {
             accept_pair(listener, atoi(argv[2]));
         }
-        int64_t now = now_ms();
-        bool stalled = settings.stall_every_ms > 0 && (now - begun_ms) % settings.stall_every_ms >= settings.stall_every_ms - settings.stall_for_ms;
+        now = now_us();
         for (size_t i = 0; i < PAIRS_MAX; i++) {
             if (pairs[i].used) {
-                turn_pair(&pairs[i], now, stalled);
+                turn_pair(&pairs[i], now, is_stalled(now));
             }
         }
-        turned_ms = now;
     }
     return 0;
 }

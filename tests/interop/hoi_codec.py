@@ -36,6 +36,14 @@ def decode(data: bytes) -> Value:
     return value
 
 
+def decode_members(data: bytes, count: int) -> list[Value]:
+    """Return the first members of the array that `data` begins with, whatever follows them; raise NotCanonical where they can't be read."""
+    reader = _Reader(data)
+    if reader.array_length() < count:
+        raise NotCanonical("too few members")
+    return [reader.value(1) for _ in range(count)]
+
+
 def is_canonical(data: bytes) -> bool:
     """Say whether `data` is the canonical encoding of some value."""
     try:
@@ -85,6 +93,13 @@ class _Reader:
         if tag in _ARRAY_FORMS:
             return self._array(self._number(_ARRAY_FORMS[tag]), depth)
         raise NotCanonical(f"type byte {tag:02x} never occurs")
+
+    def array_length(self) -> int:
+        """Read the beginning of an array."""
+        tag = self._take(1)[0]
+        if tag not in _ARRAY_FORMS and not 0x90 <= tag <= 0x9F:
+            raise NotCanonical("no array")
+        return self._number(_ARRAY_FORMS[tag]) if tag in _ARRAY_FORMS else tag & 0x0F
 
     def _take(self, count: int) -> bytes:
         end = self.position + count

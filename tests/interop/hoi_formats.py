@@ -168,6 +168,11 @@ def check_body(header: Fields, association: bytes, salt: bytes, body: bytes) -> 
     """Return the body read; raise Refused where it is not the one that the header commits to."""
     if len(body) != header["body_bytes"] or hoi_crypto.body_hash(association, salt, body) != header["body_hash"]:
         raise Refused("body", "not the header's")
+    return read_body(header, body)
+
+
+def read_body(header: Fields, body: bytes) -> Fields:
+    """Return the body that a header commits to; raise SetAside or NotCanonical where it is set aside as a whole."""
     item: Fields = BODY.decode(body)
     if class_of(item["changes"][0]["kind"]) != header["class"]:
         raise SetAside("body", "changes of another class than the header's")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any, Iterable, Optional
+from typing import Any, Iterable, Iterator, Optional
 
 import hoi_codec
 import hoi_crypto
@@ -16,6 +16,7 @@ from hoi_common import (
     ID,
     KEY,
     LINE_MAX,
+    LOG,
     MESSAGE_BYTES_MAX,
     REF,
     SEQ,
@@ -252,6 +253,42 @@ def pack_items(items: list[Any], codec: int = ZSTD) -> Fields:
     """Return the entries message that carries these items."""
     raw = ITEMS.encode(items)
     return {"type": 5, "codec": codec, "raw_bytes": len(raw), "data": hoi_zstd.compress(raw) if codec == ZSTD else raw}
+
+
+def pack_shortest(items: list[Any]) -> Fields:
+    """Return the entries message that carries these items, compressed only where that makes it shorter."""
+    message = pack_items(items)
+    return message if len(message["data"]) < message["raw_bytes"] else pack_items(items, PLAIN)
+
+
+def split_items(items: list[Any], wanted: int) -> Iterator[Fields]:
+    """Yield the entries messages that carry these items in order, each of about `wanted` bytes before compression; one item may be longer."""
+    chunk: list[Any] = []
+    size = 0
+    for item in items:
+        length = len(ITEMS.encode([item]))
+        if chunk and (size + length > wanted or len(chunk) == ITEMS_MAX):
+            yield pack_shortest(chunk)
+            chunk, size = [], 0
+        chunk.append(item)
+        size += length
+    if chunk:
+        yield pack_shortest(chunk)
+
+
+def named_by(header: bytes) -> tuple[Fields, int]:
+    """Return the log and the seq that a header names, though the rest of it may be malformed; raise ValueError where it names none."""
+    author, kind, epoch, seq = hoi_codec.decode_members(header, 6)[2:]
+    log: Fields = LOG.read([author, kind, epoch], "header")
+    return log, SEQ.read(seq, "header.seq")
+
+
+def have(buckets: Iterable[int], logs: list[Fields]) -> bytes:
+    """Return the frame of the have message that marks these buckets and lists these logs."""
+    bitmap = bytearray(BUCKETS // 8)
+    for bucket in buckets:
+        bitmap[bucket // 8] |= 1 << (bucket % 8)
+    return MESSAGE.encode({"type": 4, "buckets": bytes(bitmap), "logs": sorted(logs, key=log_key)})
 
 
 def bucket_of(node: bytes) -> int:
