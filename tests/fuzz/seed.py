@@ -7,6 +7,7 @@ Files that fuzzing found (their names are hashes, or begin with regression-) are
 import base64
 import json
 import pathlib
+import random
 import subprocess
 import sys
 
@@ -91,6 +92,7 @@ def seed_formats():
             write(structure, name, data)
         if structure in ("header", "put", "form", "body") and len(data) < 1000:
             write("codec", name, data)
+            write("differential", name, data)
 
 
 def seed_texts():
@@ -105,11 +107,19 @@ def seed_texts():
         write("request", f"requests-{number}", "\n".join(requests).encode())
 
 
+def seed_apply():
+    """What the bytes mean is for apply_world.c to say: any will do to begin with, as long as they say much."""
+    draw = random.Random(1)
+    for number in range(24):
+        write("apply", f"random-{number:02}", draw.randbytes(draw.randrange(40, 400)))
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     seed_formats()
     seed_texts()
+    seed_apply()
     folder = HERE / "corpus" / "session"
     folder.mkdir(parents=True, exist_ok=True)
     subprocess.run([pathlib.Path(sys.argv[1]) / "tests/fuzz/session_seeds", folder], check=True)
