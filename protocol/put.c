@@ -83,15 +83,12 @@ static bool period_fits(uint8_t kind, uint32_t ordinal) {
 
 /* ---- fitting a form ---- */
 
+/* A value of a field that is no number. */
 static bool value_fits(const struct form_field *field, const struct cell *cell) {
-    if (cell->qualifier != QUALIFIER_NONE && !form_field_is_number(field)) {
+    if (cell->qualifier != QUALIFIER_NONE) {
         return false; /* about the 3rd of May, or about the second choice, says nothing that can be added up or compared */
     }
     switch (field->type) {
-    case FIELD_INTEGER:
-    case FIELD_DECIMAL:
-    case FIELD_MONEY:
-        return cell->type == CELL_INT;
     case FIELD_TEXT:
         return cell->type == CELL_TEXT;
     case FIELD_YESNO:
@@ -114,8 +111,9 @@ static bool column_fits(const struct put *put, size_t column, const struct form 
         return false;
     }
     const struct cell *cells = put->cells + column * put->record_count;
+    bool number = form_field_is_number(field);
     for (size_t i = 0; i < put->record_count; i++) {
-        if (cells[i].state == CELL_VALUE && !value_fits(field, &cells[i])) {
+        if (cells[i].state == CELL_VALUE && (number ? cells[i].type != CELL_INT : !value_fits(field, &cells[i]))) {
             return false;
         }
     }

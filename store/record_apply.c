@@ -17,6 +17,12 @@ enum {
     ROWS_AT_ONCE = 25                  /* rows that go in by one statement: most of what an insertion costs is beginning and ending its statement */
 };
 
+/* For one record's cells; never cleared as a whole. */
+struct room {
+    uint16_t fields[FORM_FIELDS_MAX];
+    struct cell cells[FORM_FIELDS_MAX];
+};
+
 /* One put being applied. */
 struct application {
     struct store *store;
@@ -28,8 +34,7 @@ struct application {
     struct record_columns columns;
     struct record_place place;
     struct buffer state, old;
-    uint16_t fields[FORM_FIELDS_MAX];
-    struct cell cells[FORM_FIELDS_MAX];
+    struct room *room;
     int64_t asked; /* the last earlier entry asked about, and the answer: records of one put mostly follow records of one other */
     bool follows;
 };
@@ -196,10 +201,10 @@ static enum status change_row(struct application *application, const int64_t *wr
 
 static enum status apply_record(struct application *application, size_t record) {
     const struct put *put = application->put;
-    struct register_write write = {application->entry, 0, application->fields, application->cells};
+    struct register_write write = {application->entry, 0, application->room->fields, application->room->cells};
     application->place.period = put->keys[record].period;
     application->place.row = put->keys[record].row;
-    write.count = record_load_cells(&application->columns, put, application->version, record, application->fields, application->cells);
+    write.count = record_load_cells(&application->columns, put, application->version, record, application->room->fields, application->room->cells);
     if (write.count == 0)
         return STATUS_OK;
     buffer_clear(&application->state);
@@ -225,8 +230,8 @@ static enum status pack_record(struct application *application, size_t record) {
     struct register_write write = {application->entry, columns->count, columns->number, put->cells + record};
     if (columns->as_they_stand)
         return register_first(&write, put->record_count, &application->state);
-    write = (struct register_write){application->entry, 0, application->fields, application->cells};
-    write.count = record_load_cells(columns, put, application->version, record, application->fields, application->cells);
+    write = (struct register_write){application->entry, 0, application->room->fields, application->room->cells};
+    write.count = record_load_cells(columns, put, application->version, record, application->room->fields, application->room->cells);
     return register_first(&write, 1, &application->state);
 }
 
@@ -255,24 +260,24 @@ static enum status apply_records(struct application *application, size_t first) 
 
 static enum status apply_put(struct store *store, int64_t entry, bool alone, const struct put *put, const struct form_family *family,
                              const struct form_version_view *version, const struct unit_id *unit) {
-    struct application *application = calloc(1, sizeof *application);
-    if (application == NULL)
+    struct application application = {
+        .store = store, .entry = entry, .alone = alone, .put = put, .family = family, .version = version, .room = malloc(sizeof *application.room)};
+    if (application.room == NULL)
         return STATUS_NO_MEMORY;
-    *application = (struct application){.store = store, .entry = entry, .alone = alone, .put = put, .family = family, .version = version};
-    buffer_init(&application->state, STATE_BYTES_MAX);
-    buffer_init(&application->old, STATE_BYTES_MAX);
-    record_load_columns(&application->columns, put, version);
-    enum status status = record_form_number(store, family->form_id, true, &application->place.form);
+    buffer_init(&application.state, STATE_BYTES_MAX);
+    buffer_init(&application.old, STATE_BYTES_MAX);
+    record_load_columns(&application.columns, put, version);
+    enum status status = record_form_number(store, family->form_id, true, &application.place.form);
     if (status == STATUS_OK)
-        status = record_unit_number(store, unit, true, &application->place.unit);
+        status = record_unit_number(store, unit, true, &application.place.unit);
     size_t next = PLANTED("skip-record");
     for (; alone && next + ROWS_AT_ONCE <= put->record_count && status == STATUS_OK; next += ROWS_AT_ONCE)
-        status = apply_records(application, next);
+        status = apply_records(&application, next);
     for (; next < put->record_count && status == STATUS_OK; next++)
-        status = apply_record(application, next);
-    buffer_fini(&application->state);
-    buffer_fini(&application->old);
-    free(application);
+        status = apply_record(&application, next);
+    buffer_fini(&application.state);
+    buffer_fini(&application.old);
+    free(application.room);
     return status;
 }
 
