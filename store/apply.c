@@ -5,8 +5,8 @@
  * 2. When the tree has grown, what waits for a unit or an author is judged again.
  * 3. When the tree has taken something back (tree_retractions), views may rest on it: they are dropped and made anew from all entries, with the tree as it now
  * is. */
-#include "protocol/planted.h"
 #include "store/apply.h"
+#include "protocol/planted.h"
 #include "store/form_view.h"
 #include "store/log.h"
 #include "store/schema.h"
@@ -93,8 +93,9 @@ static enum status record_lawful(const struct store *store, const struct header 
     return lawful ? STATUS_OK : STATUS_OUTSIDE_AUTHORITY;
 }
 
-/* A document may be for any units below its author's, and for single units above. It stands where one of those that its author may write to is known: the others
- * are passed over. A unit of another branch and one that nobody made are the same to offices that never hear of either: so all offices say of both that they wait. */
+/* A document may be for any units below its author's, and for single units above. It stands where one of those that its author may write to is known: the
+ * others are passed over. A unit of another branch and one that nobody made are the same to offices that never hear of either: so all offices say of both that
+ * they wait. */
 static enum status document_lawful(const struct store *store, const struct header *header, uint32_t author) {
     for (size_t i = 0; i < header->audience_count; i++) {
         uint32_t unit = tree_unit(store->tree, &header->audience[i].unit);

@@ -161,7 +161,8 @@ static enum status settings_make(struct db *db, bool create) {
 
 static enum status steps_make(struct db *db) {
     static const char *const sql[DB_STEPS] = {
-        [DB_BEGIN] = "BEGIN IMMEDIATE", [DB_COMMIT] = "COMMIT", [DB_ROLLBACK] = "ROLLBACK", [DB_SAVEPOINT] = "SAVEPOINT part", [DB_BACK] = "ROLLBACK TO part", [DB_RELEASE] = "RELEASE part",
+        [DB_BEGIN] = "BEGIN IMMEDIATE",    [DB_COMMIT] = "COMMIT",         [DB_ROLLBACK] = "ROLLBACK",
+        [DB_SAVEPOINT] = "SAVEPOINT part", [DB_BACK] = "ROLLBACK TO part", [DB_RELEASE] = "RELEASE part",
     };
     enum status status = STATUS_OK;
     for (size_t i = 0; status == STATUS_OK && i < DB_STEPS; i++)
@@ -170,7 +171,8 @@ static enum status steps_make(struct db *db) {
 }
 
 /* What a process that was killed had written but not synced yet is read like what is durable: nobody may be told of it before it is. Carried over into the
- * database it is, even where a sync has failed before and the system took the log's pages for clean. The log is synced first: what then finds no room stands. */
+ * database it is, even where a sync has failed before and the system took the log's pages for clean. The log is synced first: what then finds no room stands.
+ */
 static enum status recovered_make_durable(struct db *db) {
     enum status status = db_status(db, sqlite3_wal_checkpoint_v2(db->sqlite, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL));
     return status == STATUS_DISK_FULL ? STATUS_OK : status;
@@ -191,8 +193,8 @@ enum status db_open(struct db **out, const char *path, bool create, const char *
     /* The first read recovers the log of an unclean end: a damaged file shows here. */
     if (status == STATUS_OK)
         status = pragma(db, "SELECT count(*) FROM sqlite_schema", NULL);
-    /* What cannot be opened for writing, SQLite opens for reading, whatever the reason was: every change would be refused for as long as this process lives. With
-     * the log beside it, it does the same; what comes next shows that. */
+    /* What cannot be opened for writing, SQLite opens for reading, whatever the reason was: every change would be refused for as long as this process lives.
+     * With the log beside it, it does the same; what comes next shows that. */
     if (status == STATUS_OK && sqlite3_db_readonly(db->sqlite, "main") == 1)
         status = STATUS_PERMISSION;
     if (status == STATUS_OK)

@@ -183,7 +183,7 @@ void period_window(const struct period *period, uint8_t window, int32_t *first, 
     }
     bool official = window == WINDOW_OFFICIAL && period->kind != PERIOD_TERM && period->kind != PERIOD_SCHOOL_YEAR;
     int32_t next = month_start(0, month + count + 1);
-    *first = official ? month_start(0, month) + 14 : month_start(0, month + 1);                              /* from the 15th of the month before */
+    *first = official ? month_start(0, month) + 14 : month_start(0, month + 1);                            /* from the 15th of the month before */
     *last = official ? month_start(0, month + count) + 13 : next - (PLANTED("window-a-day-long") ? 0 : 1); /* to the 14th of the last month */
 }
 

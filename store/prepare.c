@@ -96,8 +96,8 @@ static enum status keys_ready(struct store *store, bool create) {
     return status;
 }
 
-/* Where the last process has left its write-ahead log: had a sync failed it, what it takes for durable and what is could differ, and carrying over the one would
- * damage the other. */
+/* Where the last process has left its write-ahead log: had a sync failed it, what it takes for durable and what is could differ, and carrying over the one
+ * would damage the other. */
 static void reread_unclean(const char *database) {
     char log[PATH_BYTES];
     (void)snprintf(log, sizeof log, "%.*s-wal", (int)(sizeof log - sizeof "-wal"), database);

@@ -1,7 +1,7 @@
 #include "store/internal.h"
 
-#include "protocol/planted.h"
 #include "protocol/compress.h"
+#include "protocol/planted.h"
 #include "store/key_file.h"
 #include "store/migrate.h"
 #include "store/schema.h"

@@ -74,9 +74,9 @@ static bool passes_on(const struct tree *tree, const struct header *header, uint
             continue;
         }
         bool above = tree_over(tree, holder, named);
-        bool leads = term->scope < SCOPE_LEVEL ? above
-                                               : (above || tree_over(tree, named, holder)) &&
-                                                     tree_level(tree, holder, TREE_TODAY) < (unsigned)term->scope - SCOPE_LEVEL;
+        bool leads = term->scope < SCOPE_LEVEL
+                         ? above
+                         : (above || tree_over(tree, named, holder)) && tree_level(tree, holder, TREE_TODAY) < (unsigned)term->scope - SCOPE_LEVEL;
         if (leads) {
             return true;
         }

@@ -71,8 +71,15 @@ static void write_form(struct apply_world *world, const char *name, bool list, u
     struct form_field fields[] = {{.name = word("a"), .type = FIELD_INTEGER, .over_units = AGGREGATE_SUM, .over_time = AGGREGATE_SUM},
                                   {.name = word("b"), .type = FIELD_DECIMAL, .places = 2, .over_units = AGGREGATE_SUM, .over_time = TIME_LAST},
                                   {.name = word("c"), .type = FIELD_TEXT}};
-    const struct form form = {.issuer = world->units[0], .name = word(name), .label = 1, .period = PERIOD_MONTH, .window = WINDOW_CALENDAR, .policy = policy,
-                              .list = list, .field_count = 3, .fields = fields};
+    const struct form form = {.issuer = world->units[0],
+                              .name = word(name),
+                              .label = 1,
+                              .period = PERIOD_MONTH,
+                              .window = WINDOW_CALENDAR,
+                              .policy = policy,
+                              .list = list,
+                              .field_count = 3,
+                              .fields = fields};
     FUZZ_REQUIRE(form_encode(&form, out) == STATUS_OK);
     form_version(&world->versions[world->version_count++], &world->founding.association, buffer_bytes(out));
 }
@@ -166,9 +173,15 @@ static enum status write_version(struct apply_world *world, struct bytes *in, st
     static const uint8_t types[] = {FIELD_INTEGER, FIELD_DECIMAL, FIELD_MONEY, FIELD_TEXT, FIELD_YESNO, FIELD_DATE};
     struct form_field fields[3];
     memset(fields, 0, sizeof fields);
-    struct form form = {.issuer = *take_unit(world, in), .name = word(fuzz_choice(in, 2) == 0 ? "single" : "own"), .label = fuzz_choice(in, 4),
-                        .period = (uint8_t)(PERIOD_MONTH + fuzz_choice(in, 5)), .window = WINDOW_CALENDAR, .policy = (uint8_t)(POLICY_OWNER + fuzz_choice(in, 2)),
-                        .list = fuzz_choice(in, 2) == 1, .field_count = 1 + fuzz_choice(in, 3), .fields = fields};
+    struct form form = {.issuer = *take_unit(world, in),
+                        .name = word(fuzz_choice(in, 2) == 0 ? "single" : "own"),
+                        .label = fuzz_choice(in, 4),
+                        .period = (uint8_t)(PERIOD_MONTH + fuzz_choice(in, 5)),
+                        .window = WINDOW_CALENDAR,
+                        .policy = (uint8_t)(POLICY_OWNER + fuzz_choice(in, 2)),
+                        .list = fuzz_choice(in, 2) == 1,
+                        .field_count = 1 + fuzz_choice(in, 3),
+                        .fields = fields};
     static const char *const names[] = {"a", "b", "c"};
     for (size_t i = 0; i < form.field_count; i++) {
         fields[i] = (struct form_field){.name = word(names[i]), .type = types[fuzz_choice(in, 6)]};
@@ -204,8 +217,12 @@ static enum status write_put(struct apply_world *world, struct bytes *in, struct
     uint16_t ordinals[3];
     struct record_key keys[2];
     struct cell cells[6];
-    struct put put = {.form_version = world->versions[fuzz_choice(in, 256) % world->version_count], .record_count = 1 + fuzz_choice(in, 2),
-                      .column_count = 1 + fuzz_choice(in, 3), .keys = keys, .ordinals = ordinals, .cells = cells};
+    struct put put = {.form_version = world->versions[fuzz_choice(in, 256) % world->version_count],
+                      .record_count = 1 + fuzz_choice(in, 2),
+                      .column_count = 1 + fuzz_choice(in, 3),
+                      .keys = keys,
+                      .ordinals = ordinals,
+                      .cells = cells};
     uint32_t period = (uint32_t)fuzz_choice(in, 256) << 8 | (uint32_t)fuzz_choice(in, 256);
     bool row = fuzz_choice(in, 2) == 1;
     for (size_t i = 0; i < put.record_count; i++) {
@@ -308,7 +325,8 @@ static void take_seen(const struct apply_world *world, struct bytes *in, struct 
     for (unsigned i = fuzz_choice(in, SEEN_AN_ENTRY + 1); i > 0 && world->entry_count > 0; i--) {
         const struct fuzz_entry *other = &world->entries[fuzz_choice(in, 256) % world->entry_count];
         struct ref ref = {.log = other->log, .seq = other->seq, .hash = hash_short(&other->hash)};
-        if (!log_id_equal(&other->log, &header->log) && (header->seen_count == 0 || log_id_compare(&header->seen[header->seen_count - 1].log, &other->log) < 0)) {
+        if (!log_id_equal(&other->log, &header->log) &&
+            (header->seen_count == 0 || log_id_compare(&header->seen[header->seen_count - 1].log, &other->log) < 0)) {
             header->seen[header->seen_count++] = ref;
         }
     }

@@ -106,8 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct bytes in = bytes_of(data, size);
     struct apply_world *world = apply_world();
     struct receiver receivers[2] = {{0}};
-    while (apply_world_write(world, &in)) {
-    }
+    while (apply_world_write(world, &in)) {}
     for (unsigned side = 0; side < 2; side++) {
         FUZZ_REQUIRE(store_open(&receivers[side].store, places[side], 0, NULL) == STATUS_OK);
         store_replica(receivers[side].store, &receivers[side].replica);

@@ -5,18 +5,6 @@
 
 #include <stdlib.h>
 
-static enum status judge_attribute(const struct audit *audit, const struct audit_change *change) {
-    int author = change->item->author;
-    if (!audit_author_stands(audit, author)) {
-        return STATUS_AUTHOR_UNKNOWN;
-    }
-    if (change->subject == NOBODY || !audit->units[change->subject].stands) {
-        return STATUS_UNIT_UNKNOWN;
-    }
-    bool may = audit_author_may(audit, author, ROLE_STEWARD) && audit_is_under(audit, change->subject, audit_author_unit(audit, author));
-    return may ? STATUS_OK : STATUS_OUTSIDE_AUTHORITY;
-}
-
 static enum status judge_levels(const struct audit *audit, const struct audit_change *change) {
     int author = change->item->author;
     if (!audit_author_stands(audit, author)) {
@@ -54,7 +42,7 @@ static void judge_change(struct audit *audit, struct audit_change *change) {
         }
         break;
     case CHANGE_UNIT_SET:
-        change->aside = judge_attribute(audit, change);
+        change->aside = audit_judge_steward(audit, change);
         if (change->aside == STATUS_OK) {
             add_write(audit, (struct audit_write){.change = change,
                                                   .unit = change->subject,

@@ -155,6 +155,8 @@ bool audit_author_stands(const struct audit *audit, int author); /* RECOVERY alw
 int audit_author_unit(const struct audit *audit, int author);    /* of one that stands */
 bool audit_author_may(const struct audit *audit, int author, uint8_t role);
 bool audit_is_under(const struct audit *audit, int unit, int above);   /* or the same; both must stand */
+/* Of a change about a unit, its subject: only a steward of it or above it may. AUTHOR_UNKNOWN, UNIT_UNKNOWN, OUTSIDE_AUTHORITY. */
+enum status audit_judge_steward(const struct audit *audit, const struct audit_change *change);
 bool audit_is_there(const struct audit *audit, int unit, int32_t day); /* a standing unit: it and all above had begun by then */
 int audit_compare_authors(const struct audit *audit, int a, int b);    /* negative: a is senior */
 /* Of one author: the log whose epoch continues fewer, the epoch's bytes, seq, place. */

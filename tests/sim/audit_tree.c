@@ -194,11 +194,8 @@ static enum status judge_creation(const struct audit *audit, const struct audit_
     return audit->units[change->parent].depth + 1 > LINE_UNITS_MAX ? STATUS_LINE_BROKEN : STATUS_OK;
 }
 
-static enum status judge_admission(const struct audit *audit, const struct audit_change *change) {
+enum status audit_judge_steward(const struct audit *audit, const struct audit_change *change) {
     int author = change->item->author;
-    if (!ID_EQUAL(&change->item->log.node, &change->admission->inviter)) {
-        return STATUS_OUTSIDE_AUTHORITY;
-    }
     if (!audit_author_stands(audit, author)) {
         return STATUS_AUTHOR_UNKNOWN;
     }
@@ -207,6 +204,11 @@ static enum status judge_admission(const struct audit *audit, const struct audit
     }
     bool may = audit_author_may(audit, author, ROLE_STEWARD) && audit_is_under(audit, change->subject, audit_author_unit(audit, author));
     return may ? STATUS_OK : STATUS_OUTSIDE_AUTHORITY;
+}
+
+static enum status judge_admission(const struct audit *audit, const struct audit_change *change) {
+    bool own = ID_EQUAL(&change->item->log.node, &change->admission->inviter);
+    return own ? audit_judge_steward(audit, change) : STATUS_OUTSIDE_AUTHORITY;
 }
 
 /* ---- what comes to stand ---- */

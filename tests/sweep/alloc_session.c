@@ -206,20 +206,8 @@ static void sessions(void **state) {
     assert_int_equal(sweep_wrong(), 0);
 }
 
-static int set_up(void **state) {
-    static struct alloc_world world;
-    world_make(&world);
-    *state = &world;
-    return 0;
-}
-
-static int tear_down(void **state) {
-    world_remove(*state);
-    return 0;
-}
-
 int main(void) {
     static const struct CMUnitTest tests[] = {cmocka_unit_test(sessions)};
     alloc_begin();
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, world_set_up, world_tear_down);
 }

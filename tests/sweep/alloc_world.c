@@ -76,6 +76,18 @@ void world_remove(struct alloc_world *world) {
     scratch_remove(world->place);
 }
 
+int world_set_up(void **state) {
+    static struct alloc_world world;
+    world_make(&world);
+    *state = &world;
+    return 0;
+}
+
+int world_tear_down(void **state) {
+    world_remove(*state);
+    return 0;
+}
+
 void world_copy(const char *from, const char *to) {
     static const char *const names[] = {"node.key", "store.db", "store.db-wal"};
     struct buffer bytes;

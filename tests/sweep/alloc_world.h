@@ -11,6 +11,9 @@ struct alloc_world {
 };
 void world_make(struct alloc_world *world);
 void world_remove(struct alloc_world *world);
+/* The same for cmocka: *state is a world. */
+int world_set_up(void **state);
+int world_tear_down(void **state);
 /* A copy of a store's directory; and away with it. */
 void world_copy(const char *from, const char *to);
 

@@ -239,3 +239,13 @@ void scene_end(struct scene *scene) {
     free(scene->items);
     disk_end();
 }
+
+int scenario_main(const char *program, CMUnitTestFunction test, int argc, char **argv) {
+    struct CMUnitTest tests[16];
+    size_t count = 0;
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
+    for (; scenarios[count] != NULL; count++)
+        tests[count] = (struct CMUnitTest){scenarios[count]->name, test, NULL, NULL, (void *)scenarios[count]};
+    return _cmocka_run_group_tests(program, tests, count, NULL, NULL);
+}

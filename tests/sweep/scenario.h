@@ -72,4 +72,7 @@ void scene_kill(struct scene *scene, uint64_t fates, const char *what);
 /* `check` on an open store finds nothing. */
 bool scene_sound(struct store *store);
 
+/* A program that puts every scenario through the same test, whose state is the scenario; one argument names the scenario that is wanted. */
+int scenario_main(const char *program, CMUnitTestFunction test, int argc, char **argv);
+
 #endif

@@ -112,13 +112,6 @@ static void every_fault_is_refused_and_survived(void **state) {
     scene_end(&scene);
 }
 
-/* One argument: the scenario that is wanted. */
 int main(int argc, char **argv) {
-    struct CMUnitTest tests[16];
-    if (argc > 1)
-        cmocka_set_test_filter(argv[1]);
-    size_t count = 0;
-    for (; scenarios[count] != NULL; count++)
-        tests[count] = (struct CMUnitTest){scenarios[count]->name, every_fault_is_refused_and_survived, NULL, NULL, (void *)scenarios[count]};
-    return _cmocka_run_group_tests("sweep_faults", tests, count, NULL, NULL);
+    return scenario_main("sweep_faults", every_fault_is_refused_and_survived, argc, argv);
 }

@@ -47,13 +47,6 @@ static void no_cut_of_the_power_loses_what_was_acknowledged(void **state) {
     scene_end(&scene);
 }
 
-/* One argument: the scenario that is wanted. */
 int main(int argc, char **argv) {
-    struct CMUnitTest tests[16];
-    if (argc > 1)
-        cmocka_set_test_filter(argv[1]);
-    size_t count = 0;
-    for (; scenarios[count] != NULL; count++)
-        tests[count] = (struct CMUnitTest){scenarios[count]->name, no_cut_of_the_power_loses_what_was_acknowledged, NULL, NULL, (void *)scenarios[count]};
-    return _cmocka_run_group_tests("sweep_power", tests, count, NULL, NULL);
+    return scenario_main("sweep_power", no_cut_of_the_power_loses_what_was_acknowledged, argc, argv);
 }

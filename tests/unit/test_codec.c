@@ -291,56 +291,6 @@ static void write_random(struct writer *writer, struct chance *chance, unsigned 
     }
 }
 
-/* Reads one value and writes it again. */
-static void copy_value(struct reader *reader, struct writer *writer) {
-    size_t count;
-    switch (reader_peek(reader)) {
-    case VALUE_NIL:
-        assert_true(reader_take_nil(reader));
-        writer_nil(writer);
-        break;
-    case VALUE_BOOL:
-        writer_bool(writer, reader_bool(reader));
-        break;
-    case VALUE_UINT:
-        writer_uint(writer, reader_uint(reader, UINT64_MAX));
-        break;
-    case VALUE_NEGATIVE:
-        writer_int(writer, reader_int(reader, INT64_MIN, -1));
-        break;
-    case VALUE_STR:
-        writer_str(writer, reader_str(reader, 0, SIZE_MAX));
-        break;
-    case VALUE_BIN:
-        writer_bin(writer, reader_bin(reader, 0, SIZE_MAX));
-        break;
-    case VALUE_ARRAY:
-        count = reader_array(reader, 0, SIZE_MAX);
-        writer_array(writer, count);
-        for (size_t i = 0; i < count && reader->status == STATUS_OK; i++) {
-            copy_value(reader, writer);
-        }
-        reader_close(reader);
-        break;
-    default:
-        reader_fail(reader, reader->at == reader->end ? STATUS_TRUNCATED : STATUS_MALFORMED);
-    }
-}
-
-static enum status recode_value(struct bytes in, struct buffer *out) {
-    struct reader reader;
-    struct writer writer;
-    reader_init(&reader, in);
-    writer_init(&writer, out);
-    copy_value(&reader, &writer);
-    enum status read = reader_end(&reader), written = writer_end(&writer);
-    /* Skipping and reading are two ways through the same rules. */
-    if ((codec_check(in) == STATUS_OK) != (read == STATUS_OK)) {
-        return STATUS_INTERNAL;
-    }
-    return read != STATUS_OK ? read : recode_encoded(written);
-}
-
 static void random_values_come_back(void **state) {
     (void)state;
     struct chance chance = {1};

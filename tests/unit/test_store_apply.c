@@ -116,7 +116,8 @@ static void test_letters_outside_authority_are_set_aside(void **state) {
     assert_int_equal(scratch_count(offices->root, "SELECT count(*) FROM document"), 0);
 }
 
-/* Of the units that a letter is for an office need not know all: those of another branch it never hears of. One that it knows is enough, whatever comes later. */
+/* Of the units that a letter is for an office need not know all: those of another branch it never hears of. One that it knows is enough, whatever comes later.
+ */
 static void test_a_letter_also_for_units_unknown_here(void **state) {
     struct offices *offices = *state;
     const struct unit_id far = {{0}};

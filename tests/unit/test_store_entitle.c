@@ -104,7 +104,8 @@ static void test_who_may_hold_bodies(void **state) {
     /* Whoever it names gets no body of a log that is none of his: q is not in the commune's line. */
     *header = (struct header){.log = {.node = offices.cn, .kind = LOG_REPORT}, .cls = CLASS_RECORD, .audience_count = 1, .audience = {{.unit = offices.q}}};
     assert_who(holders_of_body(&offices, header), "rc");
-    *header = (struct header){.log = {.node = offices.cn, .kind = LOG_REPORT}, .cls = CLASS_DOCUMENT, .audience_count = 1, .audience = {{offices.q, SCOPE_UNIT}}};
+    *header =
+        (struct header){.log = {.node = offices.cn, .kind = LOG_REPORT}, .cls = CLASS_DOCUMENT, .audience_count = 1, .audience = {{offices.q, SCOPE_UNIT}}};
     assert_who(holders_of_body(&offices, header), "rpdc");
     free(header);
     tree_free(offices.tree);

@@ -331,7 +331,8 @@ static void one_row_of_many_that_is_there_already(void **state) {
     enum { ROWS = 60 };
     struct offices *offices = *state;
     struct store *root = offices->root;
-    ask_done(root, "form.add", "{'form':{'name':'l','period':'year','levels':[0],'list':true,'fields':[{'name':'a','type':'integer'},{'name':'b','type':'integer'}]}}");
+    ask_done(root, "form.add",
+             "{'form':{'name':'l','period':'year','levels':[0],'list':true,'fields':[{'name':'a','type':'integer'},{'name':'b','type':'integer'}]}}");
     ask_done(root, "put", "{'form':'l','period':'2025','row':'17','cells':{'a':" VALUE("5") ",'b':" VALUE("6") "}}");
     json_t *begun = ask_ok(root, "import.begin", "{'form':'l','columns':['a']}");
     json_t *rows = json_array(), *import = json_object_get(begun, "import");

@@ -400,8 +400,14 @@ static void below_the_deepest_level_is_detail(void **state) {
 
 /* One figure in many ways: given, zero, below zero, huge, qualified, taken back or not given. */
 static void random_cell(char out[80], const char *field, uint64_t random) {
-    static const char *const kinds[] = {"'value','value':'7'", "'value','value':'0'",       "'value','value':'-41'", "'value','value':'900000000000000'",
-                                        "'value','value':'250','qualifier':'about'", "'missing'", "'na'",                  "'value','value':'70000'"};
+    static const char *const kinds[] = {"'value','value':'7'",
+                                        "'value','value':'0'",
+                                        "'value','value':'-41'",
+                                        "'value','value':'900000000000000'",
+                                        "'value','value':'250','qualifier':'about'",
+                                        "'missing'",
+                                        "'na'",
+                                        "'value','value':'70000'"};
     (void)snprintf(out, 80, "'%s':{'state':%s}", field, kinds[random % 8]);
 }
 
@@ -414,7 +420,8 @@ static void added_up_at_once_or_not_it_is_the_same(void **state) {
     uint64_t random = 5;
     for (size_t i = 0; i < 3; i++) {
         char text[900], list[700];
-        (void)snprintf(list, sizeof list, fields, i > 0 ? ",{'name':'low','type':'integer','over_units':'min'},{'name':'n','type':'text','over_units':'count'}" : "",
+        (void)snprintf(list, sizeof list, fields,
+                       i > 0 ? ",{'name':'low','type':'integer','over_units':'min'},{'name':'n','type':'text','over_units':'count'}" : "",
                        i > 1 ? ",{'name':'x','type':'integer','over_units':'average','weight':'a'}" : "");
         (void)snprintf(text, sizeof text, "{'form':{'name':'%s','period':'month','levels':[1,3],'fields':[%s]}}", forms[i], list);
         ask_done(root, "form.add", text);
