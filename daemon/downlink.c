@@ -150,6 +150,17 @@ int64_t downlink_contact(const struct downlink *downlink, const struct node_id *
     return contact;
 }
 
+/* ---- the guard's time ---- */
+
+static void look_by(struct downlink *downlink, int64_t due_ms) {
+    downlink->guard_ms = due_ms < downlink->guard_ms ? due_ms : downlink->guard_ms;
+}
+
+static void end_connection(struct downlink *downlink, int fd, int64_t now_ms, int64_t delay_ms) {
+    guard_end(downlink->guard, fd, now_ms, delay_ms);
+    look_by(downlink, now_ms + delay_ms);
+}
+
 /* ---- messages ---- */
 
 static void set_due(struct downlink *downlink, const struct child *child) {
@@ -161,13 +172,13 @@ static void set_due(struct downlink *downlink, const struct child *child) {
 static void turn_away(struct downlink *downlink, const struct link_event *event, unsigned reason, const char *why, int64_t now_ms) {
     logger_line(LOGGER_WARN, "message_refused", "reason=%s", why);
     driver_bye(downlink->driver, &event->route, reason);
-    guard_end(downlink->guard, event->fd, now_ms, LAST_WORD_MS);
+    end_connection(downlink, event->fd, now_ms, LAST_WORD_MS);
 }
 
 /* The session is over: the child dials again when it has something to say. */
 static void part_with(struct downlink *downlink, struct child *child, int64_t now_ms) {
     driver_drop(downlink->driver, &child->peer);
-    guard_end(downlink->guard, child->fd, now_ms, LAST_WORD_MS);
+    end_connection(downlink, child->fd, now_ms, LAST_WORD_MS);
     child->fd = -1;
 }
 
@@ -176,7 +187,7 @@ static bool begin(struct downlink *downlink, struct child *child, const struct l
     if (child->peer.session != NULL) {
         logger_line(LOGGER_INFO, "child_replaced", "node=%s", logger_hex(child->peer.node.b).text);
         if (child->fd != event->fd) {
-            guard_end(downlink->guard, child->fd, now_ms, 0);
+            end_connection(downlink, child->fd, now_ms, 0);
         }
     }
     child->peer.route = event->route;
@@ -208,7 +219,7 @@ static void admitted_message(struct downlink *downlink, const struct link_event 
     if (!same && message_type(event->message) != MESSAGE_HELLO) {
         /* What a replaced or forgotten session left on the way. The other side begins anew when told. */
         driver_bye(downlink->driver, &event->route, BYE_CLOSING);
-        guard_end(downlink->guard, event->fd, now_ms, LAST_WORD_MS);
+        end_connection(downlink, event->fd, now_ms, LAST_WORD_MS);
         return;
     }
     if (!same && !begin(downlink, child, event, now_ms)) {
@@ -249,7 +260,7 @@ static void message(struct downlink *downlink, const struct link_event *event, i
     if (message_type(event->message) == MESSAGE_JOIN) { /* an admitted key may ask again: the answer may have been lost */
         bool enrolled = enrol_serve(&downlink->enrol, downlink->driver, event, now_ms);
         if (!admitted) {
-            guard_end(downlink->guard, event->fd, now_ms, enrolled ? JOINER_MS : LAST_WORD_MS);
+            end_connection(downlink, event->fd, now_ms, enrolled ? JOINER_MS : LAST_WORD_MS);
         }
         return;
     }
@@ -273,7 +284,7 @@ void downlink_event(struct downlink *downlink, const struct link_event *event, i
     uint8_t key[32];
     if (event->kind == LINK_CHILD_ACCEPTED) {
         guard_accepted(downlink->guard, event->fd, now_ms);
-        downlink->guard_ms = downlink->guard_ms == INT64_MAX ? now_ms : downlink->guard_ms;
+        look_by(downlink, now_ms);
     } else if (event->kind == LINK_CHILD_MESSAGE) {
         message(downlink, event, now_ms);
     } else if (event->kind == LINK_CHILD_GONE && guard_gone(downlink->guard, event->fd, &route, key)) {
@@ -285,6 +296,14 @@ void downlink_event(struct downlink *downlink, const struct link_event *event, i
             child->last_contact = os_time();
         }
     }
+}
+
+int downlink_traffic_fd(const struct downlink *downlink) {
+    return guard_traffic_fd(downlink->guard);
+}
+
+void downlink_traffic(struct downlink *downlink, int64_t now_ms) {
+    look_by(downlink, guard_traffic(downlink->guard, now_ms));
 }
 
 /* ---- time and change ---- */

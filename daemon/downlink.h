@@ -16,6 +16,9 @@ void downlink_close(struct downlink *downlink); /* NULL harmless; sessions end w
 bool downlink_admit(void *downlink, const uint8_t key[32]);
 /* Events of the wire that are the children's. */
 void downlink_event(struct downlink *downlink, const struct link_event *event, int64_t now_ms);
+/* To be polled for reading, -1: none; when it is readable, downlink_traffic. Connections from below are looked at only when something comes from them. */
+int downlink_traffic_fd(const struct downlink *downlink);
+void downlink_traffic(struct downlink *downlink, int64_t now_ms);
 /* Does what is due, and goes on telling sessions that the store has changed, some of them in a call. The time of the next call: now_ms or less where there is more to do. */
 int64_t downlink_tick(struct downlink *downlink, int64_t now_ms);
 /* When a node was last heard, seconds since 1970; 0: not since the start. */

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,7 +27,7 @@ enum {
 struct connection {
     int64_t since_ms, end_ms, based_ms; /* end_ms 0: no end set */
     uint64_t base_bytes;                /* received when the last whole message came */
-    bool used, admitted, ended;
+    bool used, admitted, ended, unwatched; /* unwatched: its traffic cannot be noticed */
     struct link_route route;
     uint8_t key[32];
 };
@@ -38,6 +39,8 @@ struct guard {
     size_t count, max;
     int highest; /* no connection has a greater number */
     int statm;
+    int traffic; /* an epoll instance over all connections: readable when bytes have come since they were last looked at */
+    bool busy;   /* it has been: a look is due, and until then it need not be asked */
     uint64_t memory_base;
     struct denied denied[DENIED_MAX];
     struct connection connections[FDS];
@@ -50,6 +53,7 @@ enum status guard_open(struct guard **out, size_t connections_max) {
     }
     (*out)->max = connections_max;
     (*out)->statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    (*out)->traffic = epoll_create1(EPOLL_CLOEXEC);
     return STATUS_OK;
 }
 
@@ -59,6 +63,9 @@ void guard_close(struct guard *guard) {
     }
     if (guard->statm >= 0) {
         close(guard->statm);
+    }
+    if (guard->traffic >= 0) {
+        close(guard->traffic);
     }
     free(guard);
 }
@@ -99,6 +106,11 @@ void guard_accepted(struct guard *guard, int fd, int64_t now_ms) {
     guard->count += connection->used ? 0 : 1;
     *connection = (struct connection){.used = true, .since_ms = now_ms};
     guard->highest = fd > guard->highest ? fd : guard->highest;
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET}; /* edges only: libzmq reads the bytes, not we; it leaves the instance when the socket is closed */
+    if (epoll_ctl(guard->traffic, EPOLL_CTL_ADD, fd, &event) != 0) {
+        guard->busy = true; /* looked after all the same, every two seconds as long as the connection lasts */
+        connection->unwatched = true;
+    }
     if (guard->count > guard->max) {
         make_room(guard, fd, now_ms);
     }
@@ -205,17 +217,50 @@ static void look_at(struct guard *guard, int fd, bool grew, int64_t now_ms) {
     }
 }
 
+/* Have bytes come on any connection since this was last asked? */
+static bool traffic_taken(struct guard *guard) {
+    struct epoll_event events[64];
+    bool any = guard->traffic < 0;
+    for (int count = 1; guard->traffic >= 0 && count > 0;) {
+        count = epoll_wait(guard->traffic, events, sizeof events / sizeof events[0], 0);
+        any |= count > 0;
+    }
+    return any;
+}
+
+/* When a connection is to be ended though nothing comes from it: INT64_MAX where no such time is set. */
+static int64_t ends_at(const struct connection *connection) {
+    int64_t end_ms = connection->admitted ? INT64_MAX : connection->since_ms + UNKNOWN_MS;
+    return connection->end_ms != 0 && connection->end_ms < end_ms ? connection->end_ms : end_ms;
+}
+
 int64_t guard_tick(struct guard *guard, int64_t now_ms) {
+    guard->busy = traffic_taken(guard);
     if (guard->count == 0) {
         guard->memory_base = 0;
         return INT64_MAX;
     }
     bool grew = memory_grew(guard);
+    int64_t due_ms = INT64_MAX;
     for (int fd = 0; fd <= guard->highest; fd++) {
-        if (guard->connections[fd].used && !guard->connections[fd].ended) {
+        const struct connection *connection = &guard->connections[fd];
+        if (connection->used && !connection->ended) {
             look_at(guard, fd, grew, now_ms);
         }
+        if (connection->used && !connection->ended) {
+            due_ms = ends_at(connection) < due_ms ? ends_at(connection) : due_ms;
+            guard->busy |= connection->unwatched;
+        }
     }
+    return guard->busy && due_ms > now_ms + TICK_MS ? now_ms + TICK_MS : due_ms;
+}
+
+int guard_traffic_fd(const struct guard *guard) {
+    return guard->busy || guard->count == 0 ? -1 : guard->traffic;
+}
+
+int64_t guard_traffic(struct guard *guard, int64_t now_ms) {
+    guard->busy = true;
     return now_ms + TICK_MS;
 }
 

@@ -19,12 +19,15 @@ void guard_accepted(struct guard *guard, int fd, int64_t now_ms);
 bool guard_gone(struct guard *guard, int fd, struct link_route *route, uint8_t key[32]);
 /* A whole message came: of an admitted key, or (admitted false) of one that only reaches the enrolment lane. */
 void guard_heard(struct guard *guard, const struct link_event *event, bool admitted, int64_t now_ms);
-/* Shuts the connection down delay_ms from now, so that a last message can still leave. fd -1 is harmless. */
+/* Shuts the connection down at the first guard_tick that is delay_ms from now or later, so that a last message can still leave. fd -1 is harmless. */
 void guard_end(struct guard *guard, int fd, int64_t now_ms, int64_t delay_ms);
 /* Is this key shut out for a while, because its connection made us hold too much? */
 bool guard_denied(const struct guard *guard, const uint8_t key[32], int64_t now_ms);
-/* Does what is due; the time of the next call, INT64_MAX where there is no connection. */
+/* Does what is due; the time of the next call, INT64_MAX where it is due only after traffic. */
 int64_t guard_tick(struct guard *guard, int64_t now_ms);
+/* Readable when bytes come in on a connection: then guard_traffic says when to look. -1 while a look is due anyway. So a daemon whose connections are silent sleeps. */
+int guard_traffic_fd(const struct guard *guard);
+int64_t guard_traffic(struct guard *guard, int64_t now_ms);
 size_t guard_connections(const struct guard *guard);
 
 #endif

@@ -240,16 +240,20 @@ static int64_t take_time(struct loop *loop) {
 }
 
 static void turn(struct loop *loop, int64_t due_ms) {
-    struct pollfd fds[1 + CONTROL_FDS_MAX];
+    struct pollfd fds[2 + CONTROL_FDS_MAX];
     fds[0] = (struct pollfd){.fd = loop->signals, .events = POLLIN};
-    size_t count = 1 + control_fds(loop->control, fds + 1);
+    fds[1] = (struct pollfd){.fd = loop->downlink == NULL ? -1 : downlink_traffic_fd(loop->downlink), .events = POLLIN};
+    size_t count = 2 + control_fds(loop->control, fds + 2);
     int64_t wait_ms = due_ms == INT64_MAX ? -1 : due_ms - os_monotonic_ms();
     wait_ms = wait_ms < -1 || (wait_ms < 0 && due_ms != INT64_MAX) ? 0 : wait_ms > WAIT_MS_MAX ? WAIT_MS_MAX : wait_ms;
     link_wait(loop->link, fds, count, wait_ms);
     int64_t now_ms = os_monotonic_ms();
     take_signals(loop, now_ms);
     take_events(loop);
-    control_serve(loop->control, fds + 1, count - 1, now_ms);
+    if (fds[1].revents != 0) {
+        downlink_traffic(loop->downlink, now_ms);
+    }
+    control_serve(loop->control, fds + 2, count - 2, now_ms);
 }
 
 /* Also what a request, an enrolment or the housekeeping came upon: this process would answer every figure with an error from now on. */
