@@ -120,9 +120,7 @@ def bad_clients(tree):
             deaf.send(b'{"do":"unit.list"}')
         except TimeoutError:
             break
-    began = time.monotonic()
-    assert Client(root).ask("hello")["status"] == 0
-    assert time.monotonic() - began < 2, "a deaf client held another up"
+    assert Client(root).ask("hello")["status"] == 0  # within the client's 20 s: the deaf one would hold it up for a minute
     crowd = [Client(root) for _ in range(100)]
     assert Client(root).ask("hello")["status"] == 0
     del crowd
