@@ -61,7 +61,7 @@ static inline uint64_t mixed_bytes(uint64_t sum, struct bytes bytes) {
     size_t at = 0;
     for (; at + 8 <= bytes.len; at += 8)
         sum = mixed(sum, word_of_eight(bytes.data + at));
-    return mixed(sum, word_of(bytes.data + at, bytes.len - at));
+    return mixed(sum, at < bytes.len ? word_of(bytes.data + at, bytes.len - at) : 0); /* of empty bytes there may be no pointer to reckon with */
 }
 
 /* It finds what a disk has changed, not what somebody has: so it may be fast, and need not be long. Both lengths go in first, so that no bytes can move from
