@@ -14,13 +14,15 @@ enum {
     FRAME_BYTES_MAX = 8 * 1024 * 1024, /* docs/control.md; an import goes in portions of 1,000 rows */
     READ_BYTES = 256 * 1024,           /* at most so much of one client in a round */
     WAITING_MS = 1000,                 /* how often a request that waits is looked at, when nothing else happens */
-    STALLED_MS = 60 * 1000             /* a frame begun must go on, an answer must be taken */
+    STALLED_MS = 60 * 1000,            /* a frame begun must go on, an answer must be taken */
+    LISTENERS = 2
 };
 
 struct client {
     int fd; /* -1: the place is free */
-    long uid;
-    int64_t active_ms; /* the last byte either way */
+    struct store_caller caller;
+    char account[OS_ACCOUNT_BYTES]; /* behind the caller's */
+    int64_t active_ms;              /* the last byte either way */
     struct buffer in, out;
     size_t out_at;
     bool last_answer; /* close when the answer has gone */
@@ -28,11 +30,32 @@ struct client {
 };
 struct control {
     struct service *service;
-    int listener;
-    char *path;
+    struct listener {
+        int fd; /* -1: none */
+        char *path;
+    } own, shared;    /* in the directory, for its owner and root; the service's, for the people of a group */
+    long gid;         /* of that group */
     uint8_t *scratch; /* READ_BYTES */
     struct client clients[CONTROL_CLIENTS_MAX];
 };
+
+static enum status listen_at(struct listener *listener, const char *path, long gid) {
+    enum status status = os_local_listen_group(&listener->fd, path, gid);
+    if (status == STATUS_OK) {
+        listener->path = strdup(path);
+        status = listener->path == NULL ? STATUS_NO_MEMORY : STATUS_OK;
+    }
+    return status;
+}
+
+static void shut(struct listener *listener) {
+    if (listener->path != NULL) {
+        os_file_remove(listener->path);
+    }
+    os_local_close(&listener->fd);
+    free(listener->path);
+    listener->path = NULL;
+}
 
 enum status control_open(struct control **out, struct service *service, const char *path) {
     struct control *control = *out = calloc(1, sizeof *control);
@@ -40,19 +63,28 @@ enum status control_open(struct control **out, struct service *service, const ch
         return STATUS_NO_MEMORY;
     }
     control->service = service;
-    control->listener = -1;
+    control->own.fd = control->shared.fd = -1;
+    control->gid = -1;
     for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
         control->clients[i].fd = -1;
     }
     control->scratch = malloc(READ_BYTES);
-    enum status status = control->scratch == NULL ? STATUS_NO_MEMORY : os_local_listen(&control->listener, path);
-    if (status == STATUS_OK) {
-        control->path = strdup(path);
-        status = control->path == NULL ? STATUS_NO_MEMORY : STATUS_OK;
-    }
+    enum status status = control->scratch == NULL ? STATUS_NO_MEMORY : listen_at(&control->own, path, -1);
     if (status != STATUS_OK) {
         control_close(control);
         *out = NULL;
+    }
+    return status;
+}
+
+enum status control_share(struct control *control, const char *path, const char *group) {
+    control->gid = os_group(group);
+    if (control->gid < 0) {
+        control->gid = os_own_group();
+    }
+    enum status status = listen_at(&control->shared, path, control->gid);
+    if (status != STATUS_OK) {
+        shut(&control->shared);
     }
     return status;
 }
@@ -118,7 +150,7 @@ static void serve_frame(struct control *control, struct client *client, int64_t 
         client->in.len = rest;
     }
     json_t *answer =
-        json_is_object(request) ? service_answer(control->service, client->uid, request, &client->wait, now_ms) : service_refusal(STATUS_BAD_REQUEST, NULL);
+        json_is_object(request) ? service_answer(control->service, &client->caller, request, &client->wait, now_ms) : service_refusal(STATUS_BAD_REQUEST, NULL);
     json_decref(request);
     if (answer != NULL || !client->wait.active) {
         reply(client, answer);
@@ -178,11 +210,18 @@ static struct client *place_for(struct control *control) {
     return best;
 }
 
-static void accept_some(struct control *control, int64_t now_ms) {
+/* Whoever owns the directory and root, and at the service's socket the members of its group: the file's mode says so already, and this says it again. */
+static bool welcome(const struct control *control, const struct listener *listener, int fd, const struct os_peer *peer, bool *member) {
+    *member = listener == &control->shared && os_peer_in_group(fd, peer, control->gid);
+    return *member || peer->uid == (long)geteuid() || peer->uid == 0;
+}
+
+static void accept_some(struct control *control, const struct listener *listener, int64_t now_ms) {
     int fd;
+    bool member;
     struct os_peer peer;
-    for (int i = 0; i < CONTROL_CLIENTS_MAX && os_local_accept(&fd, control->listener, &peer) == STATUS_OK; i++) {
-        if (peer.uid != (long)geteuid() && peer.uid != 0) {
+    for (int i = 0; i < CONTROL_CLIENTS_MAX && os_local_accept(&fd, listener->fd, &peer) == STATUS_OK; i++) {
+        if (!welcome(control, listener, fd, &peer, &member)) {
             logger_line(LOGGER_WARN, "control_refused", "uid=%ld", peer.uid);
             os_local_close(&fd);
             continue;
@@ -193,7 +232,9 @@ static void accept_some(struct control *control, int64_t now_ms) {
             os_local_close(&fd);
             continue;
         }
-        *client = (struct client){.fd = fd, .uid = peer.uid, .active_ms = now_ms};
+        *client = (struct client){.fd = fd, .active_ms = now_ms};
+        os_account(peer.uid, client->account);
+        client->caller = (struct store_caller){.uid = peer.uid, .daemon = true, .member = member, .account = client->account};
         buffer_init(&client->in, FRAME_BYTES_MAX + HEAD_BYTES + READ_BYTES);
         buffer_init(&client->out, FRAME_BYTES_MAX + HEAD_BYTES);
     }
@@ -201,7 +242,8 @@ static void accept_some(struct control *control, int64_t now_ms) {
 
 size_t control_fds(const struct control *control, struct pollfd *fds) {
     size_t count = 0;
-    fds[count++] = (struct pollfd){.fd = control->listener, .events = POLLIN};
+    fds[count++] = (struct pollfd){.fd = control->own.fd, .events = POLLIN};
+    fds[count++] = (struct pollfd){.fd = control->shared.fd, .events = POLLIN}; /* a negative one is passed over */
     for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
         const struct client *client = &control->clients[i];
         if (client->fd >= 0) {
@@ -213,7 +255,7 @@ size_t control_fds(const struct control *control, struct pollfd *fds) {
 }
 
 static short events_of(const struct pollfd *fds, size_t count, int fd) {
-    for (size_t i = 1; i < count; i++) {
+    for (size_t i = LISTENERS; i < count; i++) {
         if (fds[i].fd == fd) {
             return fds[i].revents;
         }
@@ -237,8 +279,11 @@ void control_serve(struct control *control, const struct pollfd *fds, size_t cou
             write_some(client, now_ms);
         }
     }
-    if (count > 0 && (fds[0].revents & POLLIN) != 0) {
-        accept_some(control, now_ms);
+    const struct listener *const listeners[LISTENERS] = {&control->own, &control->shared};
+    for (size_t i = 0; i < LISTENERS && i < count; i++) {
+        if ((fds[i].revents & POLLIN) != 0) {
+            accept_some(control, listeners[i], now_ms);
+        }
     }
 }
 
@@ -284,11 +329,8 @@ void control_close(struct control *control) {
         }
         hang_up(client);
     }
-    if (control->path != NULL) {
-        os_file_remove(control->path);
-    }
-    os_local_close(&control->listener);
-    free(control->path);
+    shut(&control->own);
+    shut(&control->shared);
     free(control->scratch);
     free(control);
 }

@@ -20,6 +20,9 @@ struct child {
     struct peer peer;
     int fd;
     int64_t last_contact;
+    uint8_t incarnation[8], replaced[8]; /* of the process behind its session; of the one whose place that took */
+    bool returned;                       /* the replaced one has dialled again: it has still to say more than hello */
+    bool twice;                          /* both have been proved alive: two copies of one directory run */
     struct child *chain;
     size_t place; /* in downlink.children */
 };
@@ -150,6 +153,15 @@ int64_t downlink_contact(const struct downlink *downlink, const struct node_id *
     return contact;
 }
 
+bool downlink_twice(const struct downlink *downlink, const struct node_id *node) {
+    for (size_t i = 0; i < downlink->count; i++) {
+        if (downlink->children[i]->twice && ID_EQUAL(&downlink->children[i]->peer.node, node)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- the guard's time ---- */
 
 static void look_by(struct downlink *downlink, int64_t due_ms) {
@@ -180,6 +192,32 @@ static void part_with(struct downlink *downlink, struct child *child, int64_t no
     driver_drop(downlink->driver, &child->peer);
     end_connection(downlink, child->fd, now_ms, LAST_WORD_MS);
     child->fd = -1;
+}
+
+/* Every start of a daemon draws an incarnation. One that another had replaced, and that comes back, was never dead: one directory runs on two PCs. A hello alone may have been on its way for long,
+ * what answers ours was not. From then on the one that has a session keeps it, and the other is refused; which of the two is the office, only people know. */
+static void notice_incarnation(struct child *child, const struct link_event *event) {
+    struct hello hello;
+    if (hello_decode(&hello, event->message) != STATUS_OK || memcmp(hello.incarnation, child->incarnation, sizeof child->incarnation) == 0) {
+        return;
+    }
+    child->returned = memcmp(hello.incarnation, child->replaced, sizeof child->replaced) == 0;
+    memcpy(child->replaced, child->incarnation, sizeof child->replaced);
+    memcpy(child->incarnation, hello.incarnation, sizeof child->incarnation);
+}
+
+static bool is_the_other(const struct child *child, const struct link_event *event) {
+    struct hello hello;
+    return child->twice && child->peer.session != NULL && hello_decode(&hello, event->message) == STATUS_OK &&
+           memcmp(hello.incarnation, child->incarnation, sizeof child->incarnation) != 0;
+}
+
+static void notice_twice(struct child *child) {
+    if (child->returned) {
+        child->returned = false;
+        child->twice = true;
+        logger_line(LOGGER_WARN, "child_twice", "node=%s unit=%s next=hoi_node_rotate_where_it_goes_on", logger_hex(child->peer.node.b).text, logger_hex(child->peer.unit.b).text);
+    }
 }
 
 /* A hello over a connection that the child's session is not on: the child has dialled anew, the old connection is dead or a copy of its key is at work. */
@@ -221,6 +259,15 @@ static void admitted_message(struct downlink *downlink, const struct link_event 
         driver_bye(downlink->driver, &event->route, BYE_CLOSING);
         end_connection(downlink, event->fd, now_ms, LAST_WORD_MS);
         return;
+    }
+    if (message_type(event->message) == MESSAGE_HELLO) {
+        if (is_the_other(child, event)) {
+            turn_away(downlink, event, BYE_BUSY, "copy_of_a_node", now_ms);
+            return;
+        }
+        notice_incarnation(child, event);
+    } else {
+        notice_twice(child);
     }
     if (!same && !begin(downlink, child, event, now_ms)) {
         return;

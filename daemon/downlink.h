@@ -23,5 +23,7 @@ void downlink_traffic(struct downlink *downlink, int64_t now_ms);
 int64_t downlink_tick(struct downlink *downlink, int64_t now_ms);
 /* When a node was last heard, seconds since 1970; 0: not since the start. */
 int64_t downlink_contact(const struct downlink *downlink, const struct node_id *node);
+/* Have two copies of the node's directory been heard, each after the other, since this process began? */
+bool downlink_twice(const struct downlink *downlink, const struct node_id *node);
 
 #endif

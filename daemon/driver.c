@@ -16,6 +16,7 @@ void driver_drop(struct driver *driver, struct peer *peer) {
     session_free(peer->session);
     peer->session = NULL;
     peer->tick_ms = peer->retry_ms = INT64_MAX;
+    peer->told = 0;
     driver->queued_bytes -= peer->queue.len;
     buffer_fini(&peer->queue);
     peer->queue_at = 0;
@@ -130,6 +131,57 @@ static bool give_up(struct driver *driver, struct peer *peer, enum status why, e
     return false;
 }
 
+/* ---- what is refused ---- */
+
+/* By the reasons of message.h. What may be nobody's fault (an author not known yet, a gap, a full disk) is no warning. */
+static const struct {
+    const char *name;
+    enum logger_level level;
+} REFUSALS[] = {
+    [REFUSED_AUTHOR_UNKNOWN] = {"author_unknown", LOGGER_INFO},
+    [REFUSED_NOT_ENTITLED] = {"not_entitled", LOGGER_WARN},
+    [REFUSED_GAP] = {"gap", LOGGER_INFO},
+    [REFUSED_FORK] = {"fork", LOGGER_WARN},
+    [REFUSED_SIGNATURE] = {"signature", LOGGER_WARN},
+    [REFUSED_MALFORMED] = {"malformed", LOGGER_WARN},
+    [REFUSED_CUT] = {"author_cut", LOGGER_WARN},
+    [REFUSED_NO_ROOM] = {"no_room", LOGGER_INFO},
+};
+enum { RECEIPT_TOLD = 0, FORK_TOLD = 31 }; /* bits of peer.told that no reason has */
+
+/* Is this the first of its kind in the session? */
+static bool tell_first(struct peer *peer, unsigned kind) {
+    bool first = (peer->told >> kind & 1) == 0;
+    peer->told |= UINT32_C(1) << kind;
+    return first;
+}
+
+/* Says in the log what the session refused of the peer's, the first of each reason, and the first evidence of a fork that it took. */
+static void tell_refusals(struct peer *peer, const struct session_output *output) {
+    struct session_stats stats;
+    struct log_id log;
+    uint64_t seq;
+    unsigned reason;
+    for (size_t i = 0; i < output->send_count; i++) {
+        if (message_type(output->send[i]) == MESSAGE_REFUSED && refused_decode(&log, &seq, &reason, output->send[i]) == STATUS_OK &&
+            reason < sizeof REFUSALS / sizeof REFUSALS[0] && REFUSALS[reason].name != NULL && tell_first(peer, reason)) {
+            logger_line(REFUSALS[reason].level, "entry_refused", "node=%s author=%s kind=%u seq=%llu reason=%s", logger_hex(peer->node.b).text,
+                        logger_hex(log.node.b).text, (unsigned)log.kind, (unsigned long long)seq, REFUSALS[reason].name);
+        }
+    }
+    for (size_t i = 0; i < output->persist_count; i++) {
+        const struct persist *persist = &output->persist[i];
+        if (persist->kind == PERSIST_FORK && tell_first(peer, FORK_TOLD)) {
+            logger_line(LOGGER_WARN, "fork_seen", "node=%s author=%s kind=%u seq=%llu", logger_hex(peer->node.b).text, logger_hex(persist->log.node.b).text,
+                        (unsigned)persist->log.kind, (unsigned long long)persist->seq);
+        }
+    }
+    session_stats(peer->session, &stats);
+    if (stats.receipts_forged > 0 && tell_first(peer, RECEIPT_TOLD)) {
+        logger_line(LOGGER_WARN, "receipt_refused", "node=%s reason=not_its_holders", logger_hex(peer->node.b).text);
+    }
+}
+
 /* Has the session heard of all that the store holds and makes of it? */
 static bool knows_all(const struct driver *driver, const struct peer *peer) {
     struct replica replica;
@@ -149,6 +201,7 @@ static bool step(struct driver *driver, struct peer *peer, struct session_event 
     bool knew_all = knows_all(driver, peer);
     struct session_output output;
     session_step(peer->session, event, &output);
+    tell_refusals(peer, &output);
     while (output.persist_count > 0) {
         enum status status = send_all(driver, peer, &output, true);
         if (status != STATUS_OK) {
@@ -160,6 +213,7 @@ static bool step(struct driver *driver, struct peer *peer, struct session_event 
             return give_up(driver, peer, done.status, reason);
         }
         session_step(peer->session, &done, &output);
+        tell_refusals(peer, &output);
     }
     if (knew_all) {
         has_heard(driver, peer); /* all that is new came through this session */
@@ -179,6 +233,9 @@ static bool step(struct driver *driver, struct peer *peer, struct session_event 
     }
     if (status != STATUS_OK) {
         return give_up(driver, peer, status, reason);
+    }
+    if (session_in_step(peer->session)) {
+        store_confirmed(driver->store, &peer->unit);
     }
     peer->tick_ms = output.wait_ms < 0 ? INT64_MAX : event->now_ms + output.wait_ms;
     return true;

@@ -27,6 +27,7 @@ struct peer {
     uint64_t version, views;   /* of the store, as the session last heard of it; the views may be made anew without a change, by a refusal */
     int64_t tick_ms, retry_ms; /* when the session wants a tick, when queued messages are tried again; INT64_MAX: never */
     int64_t heard_ms;          /* monotonic, the last message */
+    uint32_t told;             /* what of its refusals the log has said in this session, a bit for each reason: a flood is told once */
     struct buffer queue;       /* messages not sent yet, each after its length; queue_at bytes of it have gone */
     size_t queue_at;
 };

@@ -1,21 +1,19 @@
 #include "daemon/enrol.h"
 
 #include "daemon/logger.h"
+#include "store/os.h"
 
-enum {
-    JOIN_BYTES_MAX = 1024, /* the message is 240 bytes long; extensions do not exist */
-    BURST = 256,           /* a province that enrols its communes in one meeting */
-    PER_SECOND = 50        /* a wrong token costs a look into a table, and its sender a new connection */
-};
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+enum { JOIN_BYTES_MAX = 1024 /* the message is 185 bytes long; extensions do not exist */ };
 
 static const struct {
     enum status status;
     unsigned reason;
 } REFUSALS[] = {
-    {STATUS_TOKEN_UNKNOWN, JOIN_UNKNOWN},   {STATUS_TOKEN_USED, JOIN_USED},
-    {STATUS_MALFORMED, JOIN_MALFORMED},     {STATUS_TRUNCATED, JOIN_MALFORMED},
-    {STATUS_TRAILING, JOIN_MALFORMED},      {STATUS_VERSION_UNKNOWN, JOIN_MALFORMED},
-    {STATUS_SIGNATURE_BAD, JOIN_MALFORMED}, {STATUS_ASSOCIATION_OTHER, JOIN_ASSOCIATION},
+    {STATUS_TOKEN_UNKNOWN, JOIN_UNKNOWN}, {STATUS_TOKEN_USED, JOIN_USED},         {STATUS_MALFORMED, JOIN_MALFORMED},
+    {STATUS_TOKEN_EXPIRED, JOIN_EXPIRED}, {STATUS_KEY_ELSEWHERE, JOIN_ELSEWHERE},
 };
 
 /* What is not in the table will pass: a full disk, no memory. The joiner tries again. */
@@ -28,19 +26,39 @@ static unsigned refusal_of(enum status status) {
     return JOIN_BUSY;
 }
 
-/* A bucket that holds BURST and fills by PER_SECOND. */
-static bool within_rate(struct enrol *enrol, int64_t now_ms) {
-    if (enrol->since_ms == 0) {
-        enrol->tokens = BURST;
-    }
-    enrol->tokens += (double)(now_ms - enrol->since_ms) * PER_SECOND / 1000;
-    enrol->tokens = enrol->tokens > BURST ? BURST : enrol->tokens;
-    enrol->since_ms = now_ms;
-    if (enrol->tokens < 1) {
+/* Who is at the other end, as far as the system knows; a peer chooses the rest of an IPv6 address as it likes. */
+static bool address_of(int fd, uint8_t out[8]) {
+    struct sockaddr_storage peer;
+    socklen_t len = sizeof peer;
+    memset(out, 0, 8);
+    if (fd < 0 || getpeername(fd, (struct sockaddr *)&peer, &len) != 0) {
         return false;
     }
-    enrol->tokens -= 1;
+    if (peer.ss_family == AF_INET) {
+        memcpy(out, &((const struct sockaddr_in *)&peer)->sin_addr, 4);
+        return true;
+    }
+    if (peer.ss_family != AF_INET6) {
+        return false;
+    }
+    const struct in6_addr *address = &((const struct sockaddr_in6 *)&peer)->sin6_addr;
+    if (IN6_IS_ADDR_V4MAPPED(address)) {
+        memcpy(out, address->s6_addr + 12, 4);
+    } else {
+        memcpy(out, address->s6_addr, 8);
+    }
     return true;
+}
+
+static bool within_rate(struct enrol *enrol, const struct link_event *event, int64_t now_ms) {
+    struct enrol_asker asker = {.address_known = false};
+    if (!enrol->begun) {
+        os_random(&enrol->rate.seed, sizeof enrol->rate.seed);
+        enrol->begun = true;
+    }
+    memcpy(asker.key, event->key, sizeof asker.key);
+    asker.address_known = address_of(event->fd, asker.address);
+    return enrol_rate_take(&enrol->rate, &asker, now_ms);
 }
 
 bool enrol_serve(struct enrol *enrol, struct driver *driver, const struct link_event *event, int64_t now_ms) {
@@ -49,7 +67,7 @@ bool enrol_serve(struct enrol *enrol, struct driver *driver, const struct link_e
     enum status status = STATUS_BUSY;
     if (event->message.len > JOIN_BYTES_MAX) {
         status = STATUS_MALFORMED;
-    } else if (within_rate(enrol, now_ms)) {
+    } else if (within_rate(enrol, event, now_ms)) {
         status = store_enrol(driver->store, event->message, event->key, &answer);
     }
     if (status == STATUS_DISK_ERROR || status == STATUS_STORE_DAMAGED) {

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <linux/tcp.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,21 +14,23 @@
 #include <unistd.h>
 
 enum {
-    FDS = 16384, /* highest socket number + 1 that is looked after; main.c asks for 8,192 descriptors */
-    TICK_MS = 2000,
+    FDS = 16384,                         /* highest socket number + 1 that is looked after; main.c asks for 8,192 descriptors */
+    TICK_MS = 2000,                      /* connections are looked at one by one so long after something came */
+    MEMORY_MS = 100,                     /* and memory so often while something comes: on a fast line 20 MiB of an endless message */
     UNKNOWN_MS = 60 * 1000,              /* a handshake on the worst line takes 11 s, its bound is 30 s */
     UNKNOWN_LEAST_MS = 2000,             /* under pressure the oldest unknown connection goes, but not one that had no time to speak */
     UNKNOWN_BYTES_MAX = 64 * 1024,       /* handshake and a join are 3 KB */
-    HIDDEN_BYTES_MAX = 32 * 1024 * 1024, /* received since the last whole message: 16 queued messages of 1 MiB, the kernel's buffer, and as much again */
+    HIDDEN_BYTES_MAX = 24 * 1024 * 1024, /* received since the last whole message: 16 queued messages of 1 MiB, and the kernel's buffer of at most 6 MiB */
     GROWTH_BYTES = 48 * 1024 * 1024,     /* resident memory must grow by this much before connections are looked at one by one */
+    TRIM_MS = 1000,                      /* after an endless message was ended: by then the library has let its parts go */
     DENIED_MAX = 64,
     DENIED_MS = 10 * 60 * 1000
 };
 
 struct connection {
-    int64_t since_ms, end_ms, based_ms; /* end_ms 0: no end set */
-    uint64_t base_bytes;                /* received when the last whole message came */
-    bool used, admitted, ended, unwatched; /* unwatched: its traffic cannot be noticed */
+    int64_t since_ms, end_ms, based_ms;           /* end_ms 0: no end set */
+    uint64_t base_bytes;                          /* received when the last whole message came */
+    bool used, heard, admitted, ended, unwatched; /* heard: a whole message came; unwatched: its traffic cannot be noticed */
     struct link_route route;
     uint8_t key[32];
 };
@@ -42,6 +45,8 @@ struct guard {
     int traffic; /* an epoll instance over all connections: readable when bytes have come since they were last looked at */
     bool busy;   /* it has been: a look is due, and until then it need not be asked */
     uint64_t memory_base;
+    int64_t full_ms; /* when connections are to be looked at one by one, unless memory grows before */
+    int64_t trim_ms; /* when freed memory is to be given back; 0: not at all */
     struct denied denied[DENIED_MAX];
     struct connection connections[FDS];
 };
@@ -68,6 +73,10 @@ void guard_close(struct guard *guard) {
         close(guard->traffic);
     }
     free(guard);
+}
+
+static int64_t earlier(int64_t a, int64_t b) {
+    return a < b ? a : b;
 }
 
 static struct connection *connection_of(struct guard *guard, int fd) {
@@ -105,6 +114,7 @@ void guard_accepted(struct guard *guard, int fd, int64_t now_ms) {
     struct connection *connection = &guard->connections[fd];
     guard->count += connection->used ? 0 : 1;
     *connection = (struct connection){.used = true, .since_ms = now_ms};
+    guard->full_ms = now_ms;
     guard->highest = fd > guard->highest ? fd : guard->highest;
     struct epoll_event event = {.events = EPOLLIN | EPOLLET}; /* edges only: libzmq reads the bytes, not we; it leaves the instance when the socket is closed */
     if (epoll_ctl(guard->traffic, EPOLL_CTL_ADD, fd, &event) != 0) {
@@ -122,6 +132,9 @@ bool guard_gone(struct guard *guard, int fd, struct link_route *route, uint8_t k
         return false;
     }
     bool admitted = connection->admitted;
+    if (!connection->heard && !connection->ended) {
+        logger_line(LOGGER_INFO, "stranger_gone", "connections=%zu", guard->count);
+    }
     *route = connection->route;
     memcpy(key, connection->key, 32);
     connection->used = false;
@@ -145,6 +158,7 @@ void guard_heard(struct guard *guard, const struct link_event *event, bool admit
     if (connection == NULL) {
         return;
     }
+    connection->heard = true;
     connection->route = event->route;
     memcpy(connection->key, event->key, 32);
     connection->admitted = admitted;
@@ -158,6 +172,7 @@ void guard_end(struct guard *guard, int fd, int64_t now_ms, int64_t delay_ms) {
     struct connection *connection = connection_of(guard, fd);
     if (connection != NULL && (connection->end_ms == 0 || connection->end_ms > now_ms + delay_ms)) {
         connection->end_ms = now_ms + delay_ms;
+        guard->full_ms = earlier(guard->full_ms, connection->end_ms);
     }
 }
 
@@ -213,6 +228,7 @@ static void look_at(struct guard *guard, int fd, bool grew, int64_t now_ms) {
         end_now(guard, fd, "unknown_and_loud");
     } else if (connection->admitted && grew && !PLANTED("endless-message-borne") && bytes_received(fd) > connection->base_bytes + HIDDEN_BYTES_MAX) {
         deny(guard, connection->key, now_ms);
+        guard->trim_ms = now_ms + TRIM_MS;
         end_now(guard, fd, "endless_message");
     }
 }
@@ -234,13 +250,8 @@ static int64_t ends_at(const struct connection *connection) {
     return connection->end_ms != 0 && connection->end_ms < end_ms ? connection->end_ms : end_ms;
 }
 
-int64_t guard_tick(struct guard *guard, int64_t now_ms) {
-    guard->busy = traffic_taken(guard);
-    if (guard->count == 0) {
-        guard->memory_base = 0;
-        return INT64_MAX;
-    }
-    bool grew = memory_grew(guard);
+/* Looks at the connections one by one; when that must be done again though nothing comes. */
+static int64_t look_at_all(struct guard *guard, bool grew, int64_t now_ms) {
     int64_t due_ms = INT64_MAX;
     for (int fd = 0; fd <= guard->highest; fd++) {
         const struct connection *connection = &guard->connections[fd];
@@ -248,11 +259,43 @@ int64_t guard_tick(struct guard *guard, int64_t now_ms) {
             look_at(guard, fd, grew, now_ms);
         }
         if (connection->used && !connection->ended) {
-            due_ms = ends_at(connection) < due_ms ? ends_at(connection) : due_ms;
+            due_ms = earlier(ends_at(connection), due_ms);
             guard->busy |= connection->unwatched;
         }
     }
-    return guard->busy && due_ms > now_ms + TICK_MS ? now_ms + TICK_MS : due_ms;
+    return due_ms;
+}
+
+/* What was freed in small pieces stays with the process otherwise: its limit of memory would be so much nearer until it ends. INT64_MAX: nothing is to be done.
+ */
+static int64_t trim(struct guard *guard, int64_t now_ms) {
+    if (guard->trim_ms == 0) {
+        return INT64_MAX;
+    }
+    if (now_ms >= guard->trim_ms) {
+        guard->trim_ms = 0;
+        (void)malloc_trim(0);
+        return INT64_MAX;
+    }
+    return guard->trim_ms;
+}
+
+int64_t guard_tick(struct guard *guard, int64_t now_ms) {
+    guard->busy = traffic_taken(guard);
+    if (guard->count == 0) {
+        guard->memory_base = 0;
+        return trim(guard, now_ms);
+    }
+    bool grew = memory_grew(guard);
+    if (grew || now_ms >= guard->full_ms) {
+        guard->full_ms = look_at_all(guard, grew, now_ms);
+    }
+    int64_t due_ms = trim(guard, now_ms);
+    if (!guard->busy) {
+        return earlier(guard->full_ms, due_ms);
+    }
+    guard->full_ms = earlier(guard->full_ms, now_ms + TICK_MS);
+    return earlier(earlier(guard->full_ms, due_ms), now_ms + MEMORY_MS);
 }
 
 int guard_traffic_fd(const struct guard *guard) {
@@ -261,7 +304,8 @@ int guard_traffic_fd(const struct guard *guard) {
 
 int64_t guard_traffic(struct guard *guard, int64_t now_ms) {
     guard->busy = true;
-    return now_ms + TICK_MS;
+    guard->full_ms = earlier(guard->full_ms, now_ms + TICK_MS);
+    return now_ms + MEMORY_MS;
 }
 
 size_t guard_connections(const struct guard *guard) {

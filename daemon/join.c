@@ -25,7 +25,11 @@ struct joiner {
 };
 
 static int complain(enum status status, const struct joiner *joiner) {
-    json_t *args = joiner != NULL && joiner->address[0] != 0 ? json_pack("{s:s}", "address", joiner->address) : json_object();
+    json_t *args = json_object();
+    if (joiner->address[0] != 0)
+        json_object_set_new(args, "address", json_string(joiner->address));
+    if (joiner->token.wrong_group != 0)
+        json_object_set_new(args, "group", json_integer(joiner->token.wrong_group));
     json_t *line = json_pack("{s:i, s:s, s:o}", "status", (int)status, "name", status_name(status), "args", args);
     char *text = line == NULL ? NULL : json_dumps(line, JSON_COMPACT);
     fprintf(stderr, "%s\n", text != NULL ? text : "{}");
@@ -49,18 +53,15 @@ static enum status read_token(struct token *token, struct buffer *memory) {
 
 /* What the level above said. OK: it is `joined`, kept. BUSY: worth another try. */
 static enum status judge(struct joiner *joiner, struct bytes message) {
-    static const enum status REFUSALS[] = {[JOIN_UNKNOWN] = STATUS_TOKEN_UNKNOWN,
-                                           [JOIN_USED] = STATUS_TOKEN_USED,
-                                           [JOIN_MALFORMED] = STATUS_JOIN_REFUSED,
-                                           [JOIN_ASSOCIATION] = STATUS_ASSOCIATION_OTHER,
-                                           [JOIN_BUSY] = STATUS_BUSY};
+    static const enum status REFUSALS[] = {[JOIN_UNKNOWN] = STATUS_TOKEN_UNKNOWN, [JOIN_USED] = STATUS_TOKEN_USED, [JOIN_MALFORMED] = STATUS_JOIN_REFUSED,
+                                           [JOIN_EXPIRED] = STATUS_TOKEN_EXPIRED, [JOIN_BUSY] = STATUS_BUSY,       [JOIN_ELSEWHERE] = STATUS_KEY_ELSEWHERE};
     unsigned reason;
     switch (message_type(message)) {
     case MESSAGE_JOINED:
         buffer_clear(&joiner->answer);
         return buffer_append(&joiner->answer, message.data, message.len);
     case MESSAGE_JOIN_REFUSED:
-        if (join_refused_decode(&reason, message) == STATUS_OK && reason >= JOIN_UNKNOWN && reason <= JOIN_BUSY) {
+        if (join_refused_decode(&reason, message) == STATUS_OK && reason >= JOIN_UNKNOWN && reason <= JOIN_ELSEWHERE) {
             return REFUSALS[reason];
         }
         return STATUS_PEER_PROTOCOL;
@@ -104,6 +105,13 @@ static enum status ask_one(struct joiner *joiner, struct bytes address, int64_t 
     return status;
 }
 
+/* The address that answered is the one to dial first from now on. */
+static void prefer(struct token *token, size_t place) {
+    struct bytes answered = token->addresses[place];
+    memmove(&token->addresses[1], &token->addresses[0], place * sizeof token->addresses[0]);
+    token->addresses[0] = answered;
+}
+
 /* One address after the other, round and round, until one answers for good or the time is over. */
 static enum status ask_all(struct joiner *joiner, int64_t end_ms) {
     size_t count = joiner->token.address_count;
@@ -111,6 +119,9 @@ static enum status ask_all(struct joiner *joiner, int64_t end_ms) {
     for (size_t i = 0; os_monotonic_ms() < end_ms; i++) {
         int64_t now_ms = os_monotonic_ms(), until_ms = now_ms + (count > 1 ? ADDRESS_MS : end_ms - now_ms);
         enum status status = ask_one(joiner, joiner->token.addresses[i % count], until_ms < end_ms ? until_ms : end_ms);
+        if (status == STATUS_OK) {
+            prefer(&joiner->token, i % count);
+        }
         if (status != STATUS_BUSY && status != STATUS_ADDRESS_INVALID) {
             return status;
         }
@@ -120,38 +131,11 @@ static enum status ask_all(struct joiner *joiner, int64_t end_ms) {
     return last == STATUS_ADDRESS_INVALID ? last : STATUS_TIMEOUT;
 }
 
-/* Is the answer the one to our question? Who signed the founding statement, whose keys were admitted, by whom, for which unit. */
-static enum status check(const struct joiner *joiner, struct joined *joined) {
-    struct founding founding;
-    struct admission admission;
-    enum status status = joined_decode(joined, buffer_bytes(&joiner->answer));
-    if (status == STATUS_OK) {
-        status = founding_decode(&founding, joined->statement);
-    }
-    if (status == STATUS_OK) {
-        status = founding_verify(&founding, joined->statement, joined->signature);
-    }
-    if (status == STATUS_OK) {
-        status = admission_core_decode(&admission, joined->core);
-    }
-    if (status != STATUS_OK) {
-        return status;
-    }
-    if (!ID_EQUAL(&founding.association, &joiner->token.association)) {
-        return STATUS_ASSOCIATION_OTHER;
-    }
-    bool ours =
-        memcmp(admission.signing_key, joiner->keys->signing_public, 32) == 0 && memcmp(admission.transport_key, joiner->keys->transport_public, 32) == 0;
-    bool asked = ID_EQUAL(&admission.inviter, &joiner->token.inviter) && ID_EQUAL(&admission.unit, &joiner->token.unit);
-    return ours && asked ? STATUS_OK : STATUS_PEER_PROTOCOL;
-}
-
 static enum status join(struct joiner *joiner, const char *dir, int64_t wait_s) {
-    struct join request = {.association = joiner->token.association};
-    memcpy(request.secret, joiner->token.secret, sizeof request.secret);
+    struct join request;
     struct link_config config = {.transport_secret = joiner->keys->transport_secret, .transport_public = joiner->keys->transport_public};
     struct joined joined;
-    enum status status = join_encode(&request, &joiner->token.inviter, joiner->keys, &joiner->request);
+    enum status status = join_encode(&request, &joiner->token, joiner->keys, &joiner->request);
     if (status == STATUS_OK) {
         status = link_open(&joiner->link, &config);
     }
@@ -159,7 +143,7 @@ static enum status join(struct joiner *joiner, const char *dir, int64_t wait_s) 
         status = ask_all(joiner, os_monotonic_ms() + wait_s * 1000);
     }
     if (status == STATUS_OK) {
-        status = check(joiner, &joined);
+        status = joined_decode(&joined, buffer_bytes(&joiner->answer));
     }
     if (status == STATUS_OK) {
         status = store_join(dir, joiner->keys, &joiner->token, &joined);
@@ -167,11 +151,24 @@ static enum status join(struct joiner *joiner, const char *dir, int64_t wait_s) 
     return status;
 }
 
+/* For whoever started us by hand: which unit this became. store_join has judged the answer. */
+static void print_unit(const struct joiner *joiner) {
+    struct joined joined;
+    struct admission *admission = calloc(1, sizeof *admission);
+    if (admission != NULL && joined_decode(&joined, buffer_bytes(&joiner->answer)) == STATUS_OK && admission_core_decode(admission, joined.core) == STATUS_OK) {
+        for (size_t i = 0; i < sizeof admission->unit.b; i++) {
+            printf("%02x", admission->unit.b[i]);
+        }
+        printf("\n");
+    }
+    free(admission);
+}
+
 int join_run(const char *dir, int64_t wait_s) {
     enum status status = keys_init();
     struct joiner joiner = {.keys = status == STATUS_OK ? key_file_room() : NULL};
     struct buffer memory;
-    buffer_init(&memory, TOKEN_BYTES_MAX);
+    buffer_init(&memory, TOKEN_MEMORY_MAX);
     buffer_init(&joiner.request, MESSAGE_BYTES_MAX);
     buffer_init(&joiner.answer, MESSAGE_BYTES_MAX);
     (void)signal(SIGPIPE, SIG_IGN);
@@ -188,10 +185,7 @@ int join_run(const char *dir, int64_t wait_s) {
         status = join(&joiner, dir, wait_s);
     }
     if (status == STATUS_OK) {
-        for (size_t i = 0; i < sizeof joiner.token.unit.b; i++) {
-            printf("%02x", joiner.token.unit.b[i]);
-        }
-        printf("\n");
+        print_unit(&joiner);
     }
     int exit_status = status == STATUS_OK ? 0 : complain(status, &joiner);
     link_close(joiner.link);

@@ -111,7 +111,17 @@ static enum status open_control(struct loop *loop) {
     char path[PATH_BYTES];
     snprintf(path, sizeof path, "%s/control.sock", loop->options->dir);
     loop->service = (struct service){.store = loop->store, .uplink = &loop->uplink, .downlink = loop->downlink, .bound = loop->bound};
-    return control_open(&loop->control, &loop->service, path);
+    enum status status = control_open(&loop->control, &loop->service, path);
+    const char *runtime = getenv("RUNTIME_DIRECTORY"); /* the service manager made it: this is an installed service, whose people have a group */
+    if (status != STATUS_OK || runtime == NULL || runtime[0] != '/') {
+        return status;
+    }
+    snprintf(path, sizeof path, "%.*s/control.sock", (int)strcspn(runtime, ":"), runtime);
+    status = control_share(loop->control, path, "hoi");
+    if (status != STATUS_OK) {
+        logger_line(LOGGER_WARN, "control_not_shared", "path=%s status=%s", logger_safe(path).text, status_name(status));
+    }
+    return STATUS_OK;
 }
 
 /* Writes DIR/listen, the address as it became, for whoever starts a daemon on a port that the system chooses. Last of all: once the file is there, everything

@@ -3,6 +3,7 @@
 #include "daemon/logger.h"
 #include "daemon/loop.h"
 #include "protocol/status.h"
+#include "store/os.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -117,8 +118,7 @@ static int read_arguments(int argc, char **argv, struct arguments *out) {
  * for. */
 static size_t prepare(void) {
     umask(077);
-    const struct rlimit none = {0, 0};
-    (void)setrlimit(RLIMIT_CORE, &none);
+    os_memory_guard();
     struct rlimit files = {DESCRIPTORS, DESCRIPTORS};
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < DESCRIPTORS) {
         const struct rlimit before = files;

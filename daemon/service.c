@@ -129,15 +129,21 @@ static void add_contacts(struct service *service, json_t *answer) {
         if (contact != 0) {
             (void)json_object_set_new(entry, "last_contact", json_integer(contact));
         }
+        if (fine && service->downlink != NULL && downlink_twice(service->downlink, &node)) {
+            (void)json_object_set_new(entry, "twice", json_true());
+        }
     }
 }
 
-json_t *service_answer(struct service *service, long uid, const json_t *request, struct service_wait *wait, int64_t now_ms) {
-    const struct store_caller caller = {.uid = uid, .daemon = true};
+json_t *service_answer(struct service *service, const struct store_caller *caller, const json_t *request, struct service_wait *wait, int64_t now_ms) {
     const json_t *args = json_object_get(request, "args");
     const char *verb = json_string_value(json_object_get(request, "do"));
     if (verb == NULL) {
         return service_refusal(STATUS_BAD_REQUEST, NULL);
+    }
+    json_t *refused;
+    if (!store_request_allowed(service->store, caller, request, &refused)) {
+        return refused;
     }
     if (strcmp(verb, "sync") == 0) {
         return answer_sync(service, args, wait, now_ms);
@@ -152,7 +158,7 @@ json_t *service_answer(struct service *service, long uid, const json_t *request,
         json_decref(links);
     }
     json_t *copy = strcmp(verb, "invite") == 0 ? with_addresses(service, request) : NULL;
-    json_t *answer = store_request(service->store, &caller, copy != NULL ? copy : request);
+    json_t *answer = store_request(service->store, caller, copy != NULL ? copy : request);
     json_decref(copy);
     bool done = answer != NULL && json_integer_value(json_object_get(answer, "status")) == STATUS_OK;
     if (done && strcmp(verb, "node.list") == 0) {

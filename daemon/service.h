@@ -18,7 +18,7 @@ struct service {
 struct service_wait { bool active; int64_t until_ms, wait_s; uint64_t written; };
 
 /* Answers a request; a new reference. NULL: memory is out, or *wait is active: ask service_resume. */
-json_t *service_answer(struct service *service, long uid, const json_t *request, struct service_wait *wait, int64_t now_ms);
+json_t *service_answer(struct service *service, const struct store_caller *caller, const json_t *request, struct service_wait *wait, int64_t now_ms);
 /* The answer of a waiting request once there is one, else NULL. */
 json_t *service_resume(struct service *service, struct service_wait *wait, int64_t now_ms);
 /* A refusal as docs/control.md has it; args are taken over and may be NULL. */

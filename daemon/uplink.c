@@ -75,12 +75,13 @@ static void dial(struct uplink *uplink, int64_t now_ms) {
         return;
     }
     uplink->count = above.address_count;
-    uplink->peer.node = above.node;
+    bool successor = above.has_successor && uplink->tries++ / above.address_count % 2 == 1; /* both keys at every address */
+    uplink->peer.node = successor ? above.successor : above.node;
     uplink->peer.unit = above.unit;
     snprintf(uplink->address, sizeof uplink->address, "%s", above.addresses[uplink->place % above.address_count]);
     uplink->state = UPLINK_CONNECTING;
     uplink->due_ms = now_ms + CONNECT_MS;
-    status = link_dial(uplink->driver->link, uplink->address, above.transport_key);
+    status = link_dial(uplink->driver->link, uplink->address, successor ? above.successor_key : above.transport_key);
     if (status != STATUS_OK) {
         back_off(uplink, UPLINK_WAITING, status_name(status), now_ms);
     }

@@ -11,6 +11,7 @@ struct uplink {
     const char *address_given; /* from the command line: instead of the store's; NULL: none */
     enum uplink_state state;
     size_t place, count;       /* of the address dialled now or next; how many there are */
+    size_t tries;              /* dialled so often while the level above may have a new key */
     char address[LINK_ADDRESS_BYTES];
     int64_t due_ms;            /* WAITING, REFUSED: dial then; CONNECTING: give up then */
     int64_t since_ms;          /* CONNECTED: since when */

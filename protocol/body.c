@@ -1,4 +1,4 @@
-#include "protocol/change.h"
+#include "protocol/person.h"
 
 #include "protocol/parts.h"
 #include "protocol/planted.h"
@@ -45,6 +45,10 @@ bool body_next(struct body_reader *body, struct change *out) {
     if (change_class(kind) != body->cls || body->cls == 0 || reader_peek(reader) != VALUE_ARRAY) {
         reader_fail(reader, STATUS_MALFORMED);
     }
+    if (!PLANTED("person-anywhere") && (body->person_seen || (person_is(kind) && body->place == 0))) { /* last, and of something */
+        reader_fail(reader, STATUS_MALFORMED);
+    }
+    body->person_seen = person_is(kind);
     struct bytes payload = reader_skip(reader);
     reader_close(reader);
     if (reader->status != STATUS_OK) {

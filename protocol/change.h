@@ -1,5 +1,5 @@
 /* The changes in a body (docs/protocol.md 4.2, 5, 7): kinds, classes, and the shapes of unit, unit-set, admission, form, level table, document.
- * The put has a file of its own (protocol/put.h). Decoding checks shape and bounds only; authority is judged elsewhere. */
+ * The put and the person have files of their own (protocol/put.h, protocol/person.h). Decoding checks shape and bounds only; authority is judged elsewhere. */
 #ifndef PROTOCOL_CHANGE_H
 #define PROTOCOL_CHANGE_H
 
@@ -32,11 +32,13 @@ enum change_kind {
     CHANGE_SUBMISSION,
     CHANGE_EXTRACT,
     CHANGE_OBJECTION,
+    CHANGE_RECORD_PERSON,
     CHANGE_DOCUMENT = 96,
     CHANGE_READ,
     CHANGE_DONE,
     CHANGE_WITHDRAWAL,
-    CHANGE_REASON
+    CHANGE_REASON,
+    CHANGE_DOCUMENT_PERSON
 };
 
 /* The class a kind belongs to (1-63, 64-95, 96-127), known or not; 0 for any other number. */
@@ -50,7 +52,7 @@ bool change_known(uint64_t kind);
 struct body_reader {
     struct reader reader;
     uint8_t cls;
-    bool has_nonce;
+    bool has_nonce, person_seen; /* behind the person of a body nothing stands */
     uint8_t nonce[16];
     size_t count, place;
 };

@@ -24,6 +24,8 @@ enum {
     EXTENSION_BYTES_MAX = 4096,
     LINE_UNITS_MAX = 30, /* levels above a unit */
     PINS_MAX = 64,
+    TRUST_REFS_MAX = 256,   /* refs of a handover, revocation, pin, erase, accept: with 64 bytes each, 16 KiB of a body */
+    SUCCESSORS_MAX = 64,    /* units that go on with what a closed one did */
     ADMISSION_CORE_BYTES_MAX = 256, /* the core has one length but for succeeds: at most 167 bytes */
     LEVEL_MAX = 30,
     REACH_PRIVATE = 31,
@@ -58,6 +60,9 @@ enum {
     ATTACHMENTS_MAX = 64,
     ATTACHMENT_NAME_BYTES_MAX = 200,
 
+    PERSON_ACCOUNT_BYTES_MAX = 64, /* account names have 32 bytes on the systems we know */
+    PERSON_TEXT_BYTES_MAX = 100,   /* a name, a role */
+
     MESSAGE_BYTES_MAX = 1024 * 1024,  /* ZMQ_MAXMSGSIZE: what one peer can make us hold before we look at it */
     MESSAGE_BYTES_WANTED = 64 * 1024, /* what we ask peers to keep to */
     MESSAGE_BYTES_LEAST = 4 * 1024,
@@ -75,7 +80,8 @@ enum {
 
     TOKEN_ADDRESSES_MAX = 4,
     ADDRESS_BYTES_MAX = 200,
-    TOKEN_BYTES_MAX = 1200 /* with its check bytes */
+    TOKEN_BYTES_MAX = 1200, /* with its check byte */
+    JOIN_FILE_BYTES_MAX = 5242880 /* in base64 it passes the control socket as one frame */
 };
 
 #define SEQ_MAX 9223372036854775807 /* 2^63 - 1: sequence numbers fit a signed integer of 64 bits, as databases keep them */

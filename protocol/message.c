@@ -238,12 +238,12 @@ enum status bye_decode(unsigned *reason, struct bytes message) {
 }
 
 enum status join_refused_encode(unsigned reason, struct buffer *out) {
-    return reason == 0 ? STATUS_MALFORMED : encode_number(MESSAGE_JOIN_REFUSED, reason, JOIN_BUSY, out);
+    return reason == 0 ? STATUS_MALFORMED : encode_number(MESSAGE_JOIN_REFUSED, reason, JOIN_ELSEWHERE, out);
 }
 
 enum status join_refused_decode(unsigned *reason, struct bytes message) {
     uint64_t number;
-    enum status status = decode_number(MESSAGE_JOIN_REFUSED, &number, JOIN_BUSY, message);
+    enum status status = decode_number(MESSAGE_JOIN_REFUSED, &number, JOIN_ELSEWHERE, message);
     *reason = (unsigned)number;
     return status == STATUS_OK && number == 0 ? STATUS_MALFORMED : status;
 }

@@ -1,10 +1,11 @@
-/* Messages of a link and of the enrolment lane, and the join token (docs/protocol.md sections 9 and 11): one place that encodes and decodes each.
- * All decoded bytes are borrowed from the message. */
+/* Messages of a link (docs/protocol.md section 9): one place that encodes and decodes each. All decoded bytes are borrowed from the message. Those of the enrolment
+ * lane, and the join token, stand in protocol/join.h and protocol/token.h. */
 #ifndef PROTOCOL_MESSAGE_H
 #define PROTOCOL_MESSAGE_H
 
 #include "protocol/change.h"
 #include "protocol/changeset.h"
+#include "protocol/join.h"
 #include "protocol/receipt.h"
 
 enum message_type {
@@ -32,7 +33,6 @@ enum refusal {
     REFUSED_NO_ROOM
 };
 enum bye_reason { BYE_CLOSING = 0, BYE_PROTOCOL, BYE_ASSOCIATION, BYE_VERSION, BYE_NOT_ADMITTED, BYE_BUSY };
-enum join_refusal { JOIN_UNKNOWN = 1, JOIN_USED, JOIN_MALFORMED, JOIN_ASSOCIATION, JOIN_BUSY };
 
 struct state_digest {
     uint8_t b[16];
@@ -65,6 +65,15 @@ struct partial {
     uint64_t seq;
     uint32_t bytes;
 };
+/* Evidence that a log is forked: at seq stand two headers with these hashes, one below other. seq 0: none is known. Of all that is known of a log the lowest seq, and
+ * of the headers there those of the two lowest hashes. */
+struct fork_mark {
+    uint64_t seq;
+    struct short_hash one, other;
+};
+/* Lower says more: negative if a is what one who knows both keeps. */
+int fork_mark_compare(const struct fork_mark *a, const struct fork_mark *b);
+
 /* What one side says of one log. A have's log states are read one by one (have_next), so that memory stays bounded. */
 struct log_state {
     struct log_id log;
@@ -74,6 +83,7 @@ struct log_state {
     struct gap gaps[GAP_PAIRS_MAX];
     struct partial partials[PARTIAL_PAIRS_MAX];
     struct held_receipt receipts[LOG_STATE_RECEIPTS_MAX];
+    struct fork_mark fork;
 };
 struct have {
     uint8_t buckets[BUCKETS / 8];
@@ -82,10 +92,11 @@ struct have {
     struct reader rest;
 };
 
-enum item_kind { ITEM_ENTRY = 1, ITEM_PART = 2 };
+enum item_kind { ITEM_ENTRY = 1, ITEM_PART = 2, ITEM_EVIDENCE = 3 };
 struct item {
     uint8_t kind;
-    struct entry entry; /* ITEM_ENTRY */
+    struct entry entry; /* ITEM_ENTRY; ITEM_EVIDENCE: header and signature */
+    bool own;           /* ITEM_EVIDENCE: the sender holds it in its log */
     struct log_id log;
     uint64_t seq;
     struct bytes salt; /* ITEM_PART */
@@ -110,8 +121,15 @@ CHECKED enum status have_open(struct have *out, struct bytes message);
 bool have_next(struct have *have, struct log_state *out);
 CHECKED enum status have_close(struct have *have);
 /* The canonical element of a log in a bucket's digest, with all of its receipts: it is never sent, and has no bound but out's. */
-CHECKED enum status bucket_element_encode(const struct log_id *log, uint64_t seq, const struct short_hash *hash, const struct held_receipt *receipts,
-                                          size_t count, struct buffer *out);
+struct bucket_element {
+    struct log_id log;
+    uint64_t seq;
+    struct short_hash hash;
+    const struct held_receipt *receipts;
+    size_t receipt_count;
+    struct fork_mark fork;
+};
+CHECKED enum status bucket_element_encode(const struct bucket_element *element, struct buffer *out);
 static inline unsigned bucket_of(const struct log_id *log) {
     return log->node.b[0] & (BUCKETS - 1);
 }
@@ -146,42 +164,5 @@ CHECKED enum status refused_encode(const struct log_id *log, uint64_t seq, unsig
 CHECKED enum status refused_decode(struct log_id *log, uint64_t *seq, unsigned *reason, struct bytes message);
 CHECKED enum status bye_encode(unsigned reason, struct buffer *out);
 CHECKED enum status bye_decode(unsigned *reason, struct bytes message);
-
-/* ---- enrolment ---- */
-
-struct token {
-    struct association_id association;
-    struct node_id inviter;
-    struct unit_id unit;
-    uint8_t transport_key[32], secret[16];
-    int64_t expires;
-    size_t address_count;
-    struct bytes addresses[TOKEN_ADDRESSES_MAX]; /* borrowed: from memory on decoding */
-};
-/* Appends the text as people copy it, and a NUL (counted in text->len). TOKEN_MALFORMED for what token_decode would refuse. */
-CHECKED enum status token_encode(const struct token *token, struct buffer *text);
-/* memory (emptied first; its max at least TOKEN_BYTES_MAX) receives the bytes that the addresses point into; text without its NUL. TOKEN_MALFORMED for anything
- * wrong (the check bytes find a slip of the pen). */
-CHECKED enum status token_decode(struct token *out, struct bytes text, struct buffer *memory);
-
-struct join {
-    struct association_id association;
-    uint8_t secret[16], signing_key[32], transport_key[32], signature[64];
-};
-CHECKED enum status join_encode(struct join *join, const struct node_id *inviter, const struct node_keys *keys,
-                                struct buffer *out); /* fills keys and signature */
-CHECKED enum status join_decode(struct join *out, struct bytes message);
-CHECKED enum status join_verify(const struct join *join, const struct node_id *inviter);
-struct joined {
-    struct bytes statement;
-    uint8_t signature[64];
-    struct bytes core;
-    struct ref admission;
-    struct line line;
-};
-CHECKED enum status joined_encode(const struct joined *joined, struct buffer *out);
-CHECKED enum status joined_decode(struct joined *out, struct bytes message);
-CHECKED enum status join_refused_encode(unsigned reason, struct buffer *out);
-CHECKED enum status join_refused_decode(unsigned *reason, struct bytes message);
 
 #endif

@@ -5,19 +5,23 @@
 #include "protocol/parts.h"
 #include "protocol/planted.h"
 
-enum { ENTRIES_VALUES = 4, ENTRY_VALUES = 5, PART_VALUES = 8, NODE_SIGNATURE_BYTES = 64, RECOVERY_PART_BYTES = 65 };
+enum { ENTRIES_VALUES = 4, ENTRY_VALUES = 5, PART_VALUES = 8, EVIDENCE_VALUES = 4, NODE_SIGNATURE_BYTES = 64, RECOVERY_PART_BYTES = 65 };
 enum codec { CODEC_NONE = 0, CODEC_ZSTD = 1 };
 
 /* ---- items ---- */
 
-static void read_entry(struct reader *reader, struct entry *out) {
+static void read_header(struct reader *reader, struct entry *out) {
     out->header = reader_bin(reader, 1, HEADER_BYTES_MAX);
     out->signature = reader_bin(reader, NODE_SIGNATURE_BYTES, SIGNATURE_BYTES_MAX);
-    out->salt = reader_bin(reader, 0, SALT_BYTES);
-    out->body = reader_bin(reader, 0, BODY_BYTES_MAX);
     if (out->signature.len != NODE_SIGNATURE_BYTES && out->signature.len % RECOVERY_PART_BYTES != 0) {
         reader_fail(reader, STATUS_MALFORMED);
     }
+}
+
+static void read_entry(struct reader *reader, struct entry *out) {
+    read_header(reader, out);
+    out->salt = reader_bin(reader, 0, SALT_BYTES);
+    out->body = reader_bin(reader, 0, BODY_BYTES_MAX);
     if ((out->salt.len != 0 && out->salt.len != SALT_BYTES) || (out->salt.len == 0 && out->body.len != 0)) {
         reader_fail(reader, STATUS_MALFORMED);
     }
@@ -36,12 +40,15 @@ static void read_part(struct reader *reader, struct item *out) {
 
 static void read_item(struct reader *reader, struct item *out) {
     *out = (struct item){0};
-    size_t count = reader_array(reader, ENTRY_VALUES, PART_VALUES);
-    out->kind = (uint8_t)reader_uint(reader, ITEM_PART);
+    size_t count = reader_array(reader, EVIDENCE_VALUES, PART_VALUES);
+    out->kind = (uint8_t)reader_uint(reader, ITEM_EVIDENCE);
     if (out->kind == ITEM_ENTRY && count == ENTRY_VALUES) {
         read_entry(reader, &out->entry);
     } else if (out->kind == ITEM_PART && count == PART_VALUES) {
         read_part(reader, out);
+    } else if (out->kind == ITEM_EVIDENCE && count == EVIDENCE_VALUES) {
+        read_header(reader, &out->entry);
+        out->own = reader_bool(reader);
     } else {
         reader_fail(reader, STATUS_MALFORMED);
     }
@@ -54,7 +61,7 @@ static void read_item(struct reader *reader, struct item *out) {
 enum status item_encode(const struct item *item, struct buffer *raw) {
     struct writer writer;
     writer_init(&writer, raw);
-    writer_array(&writer, item->kind == ITEM_PART ? PART_VALUES : ENTRY_VALUES);
+    writer_array(&writer, item->kind == ITEM_PART ? PART_VALUES : item->kind == ITEM_EVIDENCE ? EVIDENCE_VALUES : ENTRY_VALUES);
     writer_uint(&writer, item->kind);
     if (item->kind == ITEM_PART) {
         parts_write_log(&writer, &item->log);
@@ -65,6 +72,10 @@ enum status item_encode(const struct item *item, struct buffer *raw) {
     } else {
         writer_bin(&writer, item->entry.header);
         writer_bin(&writer, item->entry.signature);
+    }
+    if (item->kind == ITEM_EVIDENCE) {
+        writer_bool(&writer, item->own);
+    } else if (item->kind == ITEM_ENTRY) {
         writer_bin(&writer, item->entry.salt);
         writer_bin(&writer, item->entry.body);
     }

@@ -3,7 +3,7 @@
 
 #include "protocol/parts.h"
 
-enum { HAVE_VALUES = 3, LOG_STATE_VALUES = 8, HELD_RECEIPT_VALUES = 4, ELEMENT_VALUES = 6 };
+enum { HAVE_VALUES = 3, LOG_STATE_VALUES = 9, HELD_RECEIPT_VALUES = 4, ELEMENT_VALUES = 7, FORK_VALUES = 3 };
 
 static void write_receipts(struct writer *writer, const struct held_receipt *receipts, size_t count) {
     writer_array(writer, count);
@@ -31,6 +31,41 @@ static void read_receipts(struct reader *reader, struct log_state *out) {
         }
     }
     reader_close(reader);
+}
+
+static void write_fork(struct writer *writer, const struct fork_mark *fork) {
+    if (fork->seq == 0) {
+        writer_nil(writer);
+        return;
+    }
+    writer_array(writer, FORK_VALUES);
+    writer_uint(writer, fork->seq);
+    parts_write_fixed(writer, fork->one.b, sizeof fork->one.b);
+    parts_write_fixed(writer, fork->other.b, sizeof fork->other.b);
+}
+
+static void read_fork(struct reader *reader, struct fork_mark *out) {
+    *out = (struct fork_mark){0};
+    if (reader_take_nil(reader)) {
+        return;
+    }
+    reader_array(reader, FORK_VALUES, FORK_VALUES);
+    out->seq = parts_read_seq(reader);
+    reader_fixed(reader, out->one.b, sizeof out->one.b);
+    reader_fixed(reader, out->other.b, sizeof out->other.b);
+    if (ID_COMPARE(&out->one, &out->other) >= 0) {
+        reader_fail(reader, STATUS_MALFORMED);
+    }
+    reader_close(reader);
+}
+
+int fork_mark_compare(const struct fork_mark *a, const struct fork_mark *b) {
+    uint64_t seq_a = a->seq - 1, seq_b = b->seq - 1; /* none is the greatest */
+    if (seq_a != seq_b) {
+        return seq_a < seq_b ? -1 : 1;
+    }
+    int order = ID_COMPARE(&a->one, &b->one);
+    return order != 0 ? order : ID_COMPARE(&a->other, &b->other);
 }
 
 /* Pairs flattened; half their number. */
@@ -80,6 +115,7 @@ static void read_log_state(struct reader *reader, struct log_state *out) {
     read_gaps(reader, out);
     read_partials(reader, out);
     read_receipts(reader, out);
+    read_fork(reader, &out->fork);
     reader_close(reader);
 }
 
@@ -104,6 +140,7 @@ enum status log_state_encode(const struct log_state *state, struct buffer *out) 
         writer_uint(&writer, state->partials[i].bytes);
     }
     write_receipts(&writer, state->receipts, state->receipt_count);
+    write_fork(&writer, &state->fork);
     if (writer.status == STATUS_OK) {
         struct reader reader;
         struct log_state check;
@@ -114,15 +151,15 @@ enum status log_state_encode(const struct log_state *state, struct buffer *out) 
     return writer_end(&writer);
 }
 
-enum status bucket_element_encode(const struct log_id *log, uint64_t seq, const struct short_hash *hash, const struct held_receipt *receipts, size_t count,
-                                  struct buffer *out) {
+enum status bucket_element_encode(const struct bucket_element *element, struct buffer *out) {
     struct writer writer;
     writer_init(&writer, out);
     writer_array(&writer, ELEMENT_VALUES);
-    parts_write_log(&writer, log);
-    writer_uint(&writer, seq);
-    parts_write_fixed(&writer, hash->b, sizeof hash->b);
-    write_receipts(&writer, receipts, count);
+    parts_write_log(&writer, &element->log);
+    writer_uint(&writer, element->seq);
+    parts_write_fixed(&writer, element->hash.b, sizeof element->hash.b);
+    write_receipts(&writer, element->receipts, element->receipt_count);
+    write_fork(&writer, &element->fork);
     return writer_end(&writer);
 }
 

@@ -7,7 +7,9 @@
 #include "protocol/changeset.h"
 #include "protocol/message.h"
 
-struct log_head { struct log_id log; uint64_t seq; struct short_hash hash; };
+/* fork: what is known of a fork of the log, of the header held at that seq too. cuts: cuts of logs stand in it, or what such a log's author is admitted by: it goes before
+ * other logs. The last two are told by each_shared_log alone. */
+struct log_head { struct log_id log; uint64_t seq; struct short_hash hash; struct fork_mark fork; bool cuts; };
 
 /* A callback returns false to stop the walk early. */
 typedef bool (*log_head_fn)(void *arg, const struct log_head *head);
@@ -25,10 +27,20 @@ struct replica_ops {
     enum status (*each_shared_log)(void *ctx, const struct unit_id *peer, uint64_t since, log_head_fn fn, void *arg);
     enum status (*head)(void *ctx, const struct log_id *log, struct log_head *out); /* NOT_FOUND: none held */
     bool (*may_hold_log)(void *ctx, const struct unit_id *unit, const struct log_id *log);
+    /* May this node take the log from the peer? More than it may hold by its views: what they need to become right. */
+    bool (*may_accept_log)(void *ctx, const struct unit_id *peer, const struct log_id *log);
     bool (*may_hold_body)(void *ctx, const struct unit_id *unit, const struct header *header);
 
     /* One entry; body and salt empty where not held. NOT_FOUND. */
     enum status (*entry)(void *ctx, const struct log_id *log, uint64_t seq, struct entry *out);
+    /* Header and signature of evidence: of the log's fork_mark, the header of that hash. NOT_FOUND. */
+    enum status (*evidence)(void *ctx, const struct log_id *log, const struct short_hash *hash, struct entry *out);
+    /* Has a revocation of this node been written that stands? Then a link with it is but the one lane of section 10. */
+    bool (*revoked)(void *ctx, const struct node_id *node);
+    /* The logs by which a revoked node can see that it is, each as if it ended with the last entry concerned; then the node's own logs, as they are held. */
+    enum status (*each_lane_log)(void *ctx, const struct node_id *node, log_head_fn fn, void *arg);
+    /* May one entry more be kept of a log, if `entries` with `bytes` by the same author are about to be? False only past a cut, where evidence has a bound. */
+    bool (*has_room)(void *ctx, const struct log_id *log, uint64_t seq, uint64_t entries, uint64_t bytes);
     /* Ranges of seqs whose bodies this node is entitled to and does not hold (whole), ascending. */
     enum status (*each_gap)(void *ctx, const struct log_id *log, gap_fn fn, void *arg);
     /* Bytes held of a body begun in parts, from its start; 0: none. held (may be NULL) receives the bytes. */

@@ -247,6 +247,13 @@ struct taker {
     bool greeting;
 };
 
+/* What a revoked key says is heard in the one lane that is left to it from the next message on. */
+static void look_at_cut(struct session *session) {
+    if (session->phase == PHASE_OPEN && ASK(session, revoked, &session->config.peer) != session->seen_cut) {
+        session_log_look(session);
+    }
+}
+
 static void take_message(struct session *session, struct bytes message) {
     static const struct taker takers[] = {
         [MESSAGE_HELLO] = {take_hello, true},
@@ -267,6 +274,7 @@ static void take_message(struct session *session, struct bytes message) {
         session_fail(session, STATUS_PEER_PROTOCOL);
         return;
     }
+    look_at_cut(session);
     takers[type].take(session, message);
 }
 

@@ -55,6 +55,25 @@ static enum verdict undecodable(struct check *check, enum status status) {
     return VERDICT_DONE;
 }
 
+/* Past a cut entries are kept as evidence, within a bound. What stands in the run under way counts. */
+static bool has_room(const struct check *check) {
+    const struct session *session = check->session;
+    const struct header *header = check->header;
+    const struct receiving *receiving = &session->receiving;
+    uint64_t entries = 0, bytes = 0;
+    if (ASK(session, has_room, &header->log, header->seq, 0, 0)) {
+        for (size_t i = 0; i < receiving->run_count; i++) {
+            const struct persist *persist = &receiving->run[i];
+            if (persist->kind == PERSIST_ENTRY && ID_EQUAL(&persist->log.node, &header->log.node)) {
+                entries++;
+                bytes += persist->entry.header.len + persist->entry.body.len;
+            }
+        }
+        return entries == 0 || ASK(session, has_room, &header->log, header->seq, entries, bytes);
+    }
+    return false;
+}
+
 /* Author known, signature good, log ours to hold: true. Otherwise *verdict. */
 static bool author_stands(struct check *check, enum verdict *verdict) {
     struct session *session = check->session;
@@ -73,7 +92,15 @@ static bool author_stands(struct check *check, enum verdict *verdict) {
             return false;
         }
     }
-    if (!ASK(session, may_hold_log, &session->config.replica.unit, &header->log)) {
+    if (!has_room(check)) {
+        *verdict = refuse_for_now(check, &header->log, header->seq, REFUSED_CUT);
+        return false;
+    }
+    if (session->cut && !ID_EQUAL(&header->log.node, &session->config.peer)) {
+        *verdict = refuse(check, &header->log, header->seq, REFUSED_NOT_ENTITLED); /* what others wrote others bring */
+        return false;
+    }
+    if (!ASK(session, may_accept_log, &session->config.peer_unit, &header->log)) {
         *verdict = refuse_for_now(check, &header->log, header->seq, REFUSED_NOT_ENTITLED);
         return false;
     }
@@ -95,7 +122,9 @@ static bool body_stands(struct check *check, struct entry *entry, enum verdict *
     if (entry->salt.len == 0) {
         return true;
     }
-    if (!ASK(session, may_hold_body, &session->config.replica.unit, header) && !PLANTED("entitlement-too-wide")) {
+    bool held =
+        header->cls == CLASS_CONTROL || ASK(session, may_hold_body, &session->config.replica.unit, header); /* control goes with the log, which was accepted */
+    if (!held && !PLANTED("entitlement-too-wide")) {
         if (session->receiving.run_count > 0) {
             *verdict = VERDICT_PERSIST_FIRST; /* an audience may name what the run before it makes known */
             return false;
@@ -110,6 +139,32 @@ static bool body_stands(struct check *check, struct entry *entry, enum verdict *
     return true;
 }
 
+/* Does the header, another than the one held at its seq, follow the same entry as that? Then the branches part here. */
+static bool linked(struct check *check) {
+    struct session *session = check->session;
+    const struct header *header = check->header;
+    struct entry before;
+    struct hash hash;
+    if (header->seq == 1) {
+        return true;
+    }
+    if (ASK(session, entry, &header->log, header->seq - 1, &before) != STATUS_OK) {
+        return false;
+    }
+    header_hash(&hash, &session->config.replica.founding->association, before.header);
+    return ID_EQUAL(&hash, &header->prev);
+}
+
+static void keep_evidence(struct check *check) {
+    struct persist *persist = session_receive_add(check->session, PERSIST_FORK);
+    if (persist != NULL) {
+        persist->log = check->header->log;
+        persist->seq = check->header->seq;
+        persist->hash = check->session->receiving.hash;
+        persist->entry = (struct entry){.header = check->item->entry.header, .signature = check->item->entry.signature};
+    }
+}
+
 /* At a seq that is held: the same entry, perhaps with a body that is not here yet, or another branch. */
 static enum verdict check_held(struct check *check) {
     struct session *session = check->session;
@@ -122,19 +177,8 @@ static enum verdict check_held(struct check *check) {
         return VERDICT_DONE;
     }
     if (!bytes_equal(held.header, came.header) && !PLANTED("fork-ignored")) {
-        struct persist *persist = session_receive_add(session, PERSIST_FORK);
-        if (persist != NULL) {
-            persist->log = header->log;
-            persist->seq = header->seq;
-            persist->hash = session->receiving.hash;
-            persist->entry = came;
-            persist->entry.salt = persist->entry.body = (struct bytes){0};
-        }
-        if (!check->log->forked) {
-            check->log->forked = true;
-            check->log->show_seq = header->seq; /* the peer is to have both, too */
-            session->rescan = true;
-        }
+        keep_evidence(check);
+        session_log_compared(session, check->log, header->seq, false, linked(check)); /* the peer is to have both, too */
         return refuse(check, &header->log, header->seq, REFUSED_FORK);
     }
     if (check->log->peer_seq < header->seq) {
@@ -230,9 +274,51 @@ static enum verdict check_entry(struct check *check) {
         return refuse(check, &header->log, header->seq, REFUSED_GAP);
     }
     if (head > 0 && header->seq == head + 1 && !ID_EQUAL(&header->prev, &head_hash) && !PLANTED("prev-not-compared")) {
+        session_log_compared(session, check->log, head, false, false);
         return refuse(check, &header->log, header->seq, REFUSED_FORK);
     }
     return check_new(check);
+}
+
+/* ---- evidence ---- */
+
+/* A header of a log that forks, or may: kept where another is held at its seq. Nothing rests on it, so that what is not good is passed over. */
+static enum verdict check_evidence(struct check *check) {
+    struct session *session = check->session;
+    struct header *header = check->header;
+    const struct entry *entry = &check->item->entry;
+    bool recovery;
+    struct entry held;
+    struct unit_id unit;
+    uint8_t key[32];
+    if (header_decode(header, entry->header) != STATUS_OK) {
+        return VERDICT_DONE;
+    }
+    if (session->receiving.run_count > 0) {
+        return VERDICT_PERSIST_FIRST; /* what it is compared with may stand there */
+    }
+    recovery = header->log.kind == LOG_RECOVERY;
+    if ((session->cut && !ID_EQUAL(&header->log.node, &session->config.peer)) ||
+        (!recovery && ASK(session, node, &header->log.node, key, &unit) != STATUS_OK) ||
+        !ASK(session, may_accept_log, &session->config.peer_unit, &header->log) ||
+        header_verify(session->config.replica.founding, header, entry->header, entry->signature, recovery ? NULL : key) != STATUS_OK ||
+        ASK(session, entry, &header->log, header->seq, &held) != STATUS_OK) {
+        return VERDICT_DONE;
+    }
+    check->log = session_log_add(session, &header->log);
+    if (check->log == NULL) {
+        return VERDICT_DONE;
+    }
+    bool same = bytes_equal(held.header, entry->header);
+    bool parts = !same && linked(check);
+    if (!same) {
+        header_hash(&session->receiving.hash, &session->config.replica.founding->association, entry->header);
+        keep_evidence(check);
+    }
+    if (check->item->own) {
+        session_log_compared(session, check->log, header->seq, same, parts);
+    }
+    return VERDICT_DONE;
 }
 
 /* ---- parts ---- */
@@ -280,6 +366,9 @@ static enum verdict check_part(struct check *check) {
     if (session_receive_is_refused(session, &item->log)) {
         return VERDICT_DONE;
     }
+    if (session->cut && !ID_EQUAL(&item->log.node, &session->config.peer)) {
+        return refuse(check, &item->log, item->seq, REFUSED_NOT_ENTITLED);
+    }
     if (session->receiving.run_count > 0) {
         return VERDICT_PERSIST_FIRST; /* its header may stand there, or the part before it */
     }
@@ -295,7 +384,8 @@ static enum verdict check_part(struct check *check) {
         return VERDICT_DONE;
     }
     bool body_held = held.salt.len > 0;
-    if (body_held || (!ASK(session, may_hold_body, &session->config.replica.unit, check->header) && !PLANTED("entitlement-too-wide"))) {
+    if (body_held || (check->header->cls != CLASS_CONTROL && !ASK(session, may_hold_body, &session->config.replica.unit, check->header) &&
+                      !PLANTED("entitlement-too-wide"))) {
         return VERDICT_DONE;
     }
     uint32_t begun_bytes = ASK(session, partial, &item->log, item->seq, &begun);
@@ -326,7 +416,14 @@ enum verdict session_check_item(struct session *session) {
         return VERDICT_DONE;
     }
     struct check check = {.session = session, .item = &session->receiving.item, .header = &scratch->header};
-    return check.item->kind == ITEM_ENTRY ? check_entry(&check) : check_part(&check);
+    switch (check.item->kind) {
+    case ITEM_ENTRY:
+        return check_entry(&check);
+    case ITEM_PART:
+        return check_part(&check);
+    default:
+        return check_evidence(&check);
+    }
 }
 
 /* ---- receipts ---- */
@@ -338,8 +435,11 @@ void session_check_receipt(struct session *session, const struct signed_receipt 
     struct log_head head;
     struct unit_id unit;
     uint8_t key[32];
-    if (receipt_decode(&receipt, bytes->receipt) != STATUS_OK || ID_EQUAL(&receipt.holder, &replica->self) ||
-        ASK(session, node, &receipt.holder, key, &unit) != STATUS_OK ||
+    if (receipt_decode(&receipt, bytes->receipt) != STATUS_OK) {
+        session->stats.receipts_forged++;
+        return;
+    }
+    if (session->cut || ID_EQUAL(&receipt.holder, &replica->self) || ASK(session, node, &receipt.holder, key, &unit) != STATUS_OK ||
         (!ASK(session, may_hold_receipt, &replica->unit, &receipt.holder, &receipt.log) && !PLANTED("receipt-of-a-stranger"))) {
         return;
     }
@@ -348,6 +448,7 @@ void session_check_receipt(struct session *session, const struct signed_receipt 
         return;
     }
     if (keys_verify(bytes->signature, "receipt", &replica->founding->association, bytes->receipt, key) != STATUS_OK && !PLANTED("receipt-unsigned")) {
+        session->stats.receipts_forged++;
         return;
     }
     bool direct = ID_EQUAL(&receipt.holder, &session->config.peer);

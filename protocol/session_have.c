@@ -53,10 +53,12 @@ static void state_partials(struct stating *stating, const struct log_id *log) {
 static void state_log(struct stating *stating, const struct session_log *log) {
     struct session *session = stating->session;
     struct log_state *state = stating->state;
-    *state = (struct log_state){.log = log->log, .seq = log->head_seq, .hash = log->head_hash};
+    *state = (struct log_state){.log = log->log, .seq = log->head_seq, .hash = log->head_hash, .fork = log->fork};
     if (stating->arena.len - stating->bucket_from < BUCKET_BYTES_MAX) {
         session_fail(session, ASK(session, each_gap, &log->log, state_gap, stating));
-        session_fail(session, ASK(session, each_receipt, &session->config.peer_unit, &log->log, state_receipt, stating));
+        if (!session->cut) {
+            session_fail(session, ASK(session, each_receipt, &session->config.peer_unit, &log->log, state_receipt, stating));
+        }
         state_partials(stating, &log->log);
     }
     if (PLANTED("forget-missing-body")) {
@@ -207,17 +209,22 @@ static bool note_head(struct session *session, struct session_log *log, const st
     if (log->blocked || !session_log_in_flight(session, log) || log->peer_seq < state->seq) {
         log->peer_seq = state->seq;
     }
+    bool differs = fork_mark_compare(&state->fork, &log->fork) != 0;
+    log->peer_fork = state->fork;
     if (state->seq > 0 && state->seq <= log->head_seq && !same_branch(session, log, state)) {
-        log->show_seq = log->forked ? 0 : state->seq;
-        log->forked = log->blocked = true;
+        session_log_compared(session, log, state->seq, false, false);
         return true;
+    }
+    if (state->seq > 0 && state->seq <= log->head_seq) {
+        log->forked = false; /* a branch that was another has made room */
+        log->apart = 0;
     }
     if (log->blocked && !log->forked && !PLANTED("forget-refused")) {
         log->blocked = false;
         log->probing = true;
         log->sent_mark = 0;
     }
-    return state->seq != log->head_seq;
+    return differs || state->seq != log->head_seq;
 }
 
 struct noting {
@@ -261,6 +268,9 @@ static bool note_log(struct session *session, struct session_log *log, const str
     log->listed = session->have_id;
     bool differs = note_head(session, log, state);
     note_bodies(session, log, state);
+    if (session->cut) {
+        return differs;
+    }
     session_fail(session, ASK(session, each_receipt, &session->config.peer_unit, &log->log, note_receipt, &noting));
     return differs || noting.differs || noting.matched < state->receipt_count;
 }
@@ -332,6 +342,7 @@ void session_have_take_buckets(struct session *session, struct bytes message) {
         }
         bucket->known = true;
         for (size_t i = 0; i < bucket->count; i++) {
+            bucket->logs[i]->peer_fork = bucket->logs[i]->fork;
             if (bucket->logs[i]->shared && bucket->logs[i]->peer_seq < bucket->logs[i]->head_seq) {
                 bucket->logs[i]->peer_seq = bucket->logs[i]->head_seq;
             }

@@ -53,24 +53,30 @@ struct known_receipt {
     bool known, sent, due;
 };
 
-enum lane { LANE_URGENT, LANE_CONTROL, LANE_REPORT, LANE_RECEIPTS, LANE_BODIES, LANES };
+enum lane { LANE_URGENT, LANE_CUTS, LANE_CONTROL, LANE_REPORT, LANE_RECEIPTS, LANE_BODIES, LANES };
 
 struct session_log {
     struct log_id log;
     /* Here, when last looked. */
     bool shared;                 /* both may hold it and at least one header is held here */
+    bool cuts;                   /* goes before other logs */
     uint64_t walk;               /* the full walk that last met it */
     uint64_t head_seq, told_seq; /* told_seq: the head in the state last told */
     struct short_hash head_hash;
+    struct fork_mark fork, told_fork;
     /* There. */
     uint64_t peer_seq;   /* held or on the way */
     uint64_t sent_mark;  /* bytes sent when its last items left, plus one: in flight until progress reaches it */
     uint64_t flight_low; /* the lowest seq in flight */
     uint64_t listed;     /* the have that last named it */
-    uint64_t show_seq;   /* evidence of a fork to be shown; 0: none */
+    /* A fork is looked for: the peer's branch is ours up to `alike`, and another from `apart` on (0: nowhere). Both sides show each other the same headers, so that they
+     * know the same. */
+    uint64_t alike, apart;
+    uint64_t show[2], shown[2]; /* our headers to be shown; shown last. 0: none */
+    struct fork_mark peer_fork;
     bool blocked;        /* refused: waits for the peer's have */
     bool probing;        /* refused before: one item at a time until one is taken */
-    bool forked;         /* the peer has another branch: the evidence has been shown or is about to be */
+    bool forked;         /* the peer has another branch */
     bool urgent;         /* a control body is among the wanted */
     uint8_t lanes;       /* bit set of the lanes it stands in */
     struct wanted *wanted;
@@ -150,6 +156,7 @@ struct session {
     struct bucket buckets[BUCKETS];
     size_t shared_count, wanted_pairs;
     bool looked, rescan;
+    bool cut, seen_cut; /* the peer's key is revoked: one lane is left */
     bool probing; /* some log is being tried: progress is a reason to look again */
     uint64_t seen_version, seen_views, walk, have_id;
     /* States (session_state.c). */
@@ -209,6 +216,10 @@ void session_log_receipt_known(struct known_receipt *known, struct session_log *
 bool session_log_receipt_news(const struct session *session, const struct receipt *ours, const struct known_receipt *known);
 void session_log_want(struct session *session, struct session_log *log, struct wanted wanted);
 void session_log_unwant(struct session *session, struct session_log *log);                  /* all */
+/* Our header at seq and the peer's are, or are not, the same; linked: they follow the same entry. What is to be shown next is put into the lanes. */
+void session_log_compared(struct session *session, struct session_log *log, uint64_t seq, bool same, bool linked);
+/* Does the peer lack evidence of a fork that is known here, and hold the log as far as that? */
+bool session_log_lacks_evidence(const struct session *session, const struct session_log *log);
 void session_log_has_body(struct session *session, const struct log_id *log, uint64_t seq); /* the peer has this body: it has sent it */
 
 /* ---- session_state.c ---- */

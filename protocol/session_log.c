@@ -124,6 +124,48 @@ bool session_log_receipt_news(const struct session *session, const struct receip
     return order > 0 || (order < 0 && own && !(known->sent && compare_mark(ours, &known->said) == 0));
 }
 
+/* ---- forks ---- */
+
+static void show(struct session *session, struct session_log *log, uint64_t seq) {
+    if (seq == log->shown[0] || seq == log->shown[1]) {
+        return;
+    }
+    log->shown[1] = log->shown[0];
+    log->shown[0] = seq;
+    log->show[log->show[0] != 0] = seq;
+    session->rescan = true;
+}
+
+/* The lowest seq at which the branches part is searched by halves. The peer is shown what it has shown, so that it knows as much, and then the middle of what
+ * is left: of two sides one begins, and every header shown is news to the other. */
+void session_log_compared(struct session *session, struct session_log *log, uint64_t seq, bool same, bool linked) {
+    uint64_t alike = log->alike, apart = log->apart;
+    if (same && seq > alike && (apart == 0 || seq < apart)) {
+        alike = seq;
+    }
+    if (!same && (apart == 0 || seq < apart)) {
+        apart = seq;
+        alike = linked ? seq - 1 : alike;
+    }
+    if (!same) {
+        log->forked = log->blocked = true;
+    }
+    if (apart == 0 || (alike == log->alike && apart == log->apart)) {
+        return; /* nothing new */
+    }
+    log->alike = alike < apart ? alike : 0;
+    log->apart = apart;
+    show(session, log, seq);
+    if (apart - log->alike > 1 && !PLANTED("fork-not-searched")) {
+        show(session, log, log->alike + (apart - log->alike) / 2);
+    }
+}
+
+bool session_log_lacks_evidence(const struct session *session, const struct session_log *log) {
+    return session->buckets[bucket_of(&log->log)].known && log->fork.seq > 0 && log->peer_seq >= log->fork.seq &&
+           fork_mark_compare(&log->fork, &log->peer_fork) < 0 && !PLANTED("evidence-kept-home");
+}
+
 /* ---- bodies the peer lacks ---- */
 
 void session_log_want(struct session *session, struct session_log *log, struct wanted wanted) {
@@ -192,8 +234,14 @@ static bool look_at_head(void *arg, const struct log_head *head) {
         session->shared_count++;
     }
     log->walk = session->walk;
+    if (head->seq < log->head_seq) { /* a branch has made room for the one that a senior has pinned */
+        log->forked = log->blocked = false;
+        log->alike = log->apart = 0;
+    }
     log->head_seq = head->seq;
     log->head_hash = head->hash;
+    log->fork = head->fork;
+    log->cuts = head->cuts;
     log->wanted_at = 0; /* a body it waits for may have come */
     if (!look->full) {
         session->buckets[bucket_of(&head->log)].dirty = true;
@@ -229,7 +277,11 @@ static void walk_all(struct session *session, struct look *look) {
     look->full = true;
     session->walk++;
     session_send_clear_lanes(session);
-    session_fail(session, ASK(session, each_shared_log, &session->config.peer_unit, 0, look_at_head, look));
+    if (session->cut) {
+        session_fail(session, ASK(session, each_lane_log, &session->config.peer, look_at_head, look));
+    } else {
+        session_fail(session, ASK(session, each_shared_log, &session->config.peer_unit, 0, look_at_head, look));
+    }
 }
 
 /* Entitlement may have changed: a log not met is not shared any more. */
@@ -264,7 +316,9 @@ void session_log_look(struct session *session) {
     const struct replica *replica = &session->config.replica;
     struct look look = {.session = session};
     uint64_t version = replica->ops->version(replica->ctx), views = replica->ops->views_version(replica->ctx);
-    bool views_changed = !session->looked || views != session->seen_views;
+    session->cut = ASK(session, revoked, &session->config.peer) && !PLANTED("revoked-as-before");
+    bool views_changed =
+        !session->looked || views != session->seen_views || session->cut != session->seen_cut || (session->cut && version != session->seen_version);
     bool changed = session->looked && version != session->seen_version;
     if (views_changed && !unit_holds(session)) {
         return;
@@ -278,11 +332,12 @@ void session_log_look(struct session *session) {
     if (views_changed) {
         drop_unshared(session);
     }
-    if (changed) {
+    if (changed && !session->cut) {
         session_fail(session, ASK(session, each_receipt_since, &session->config.peer_unit, session->seen_version, look_at_receipt, &look));
     }
     session->looked = true;
     session->rescan = false;
     session->seen_version = version;
     session->seen_views = views;
+    session->seen_cut = session->cut;
 }

@@ -135,7 +135,7 @@ static void refuse_item(struct session *session) {
     struct scratch *scratch = session_scratch(session);
     if (item->kind == ITEM_PART) {
         session_receive_refuse(session, &item->log, item->seq, REFUSED_NO_ROOM);
-    } else if (scratch != NULL && header_decode(&scratch->header, item->entry.header) == STATUS_OK) {
+    } else if (item->kind == ITEM_ENTRY && scratch != NULL && header_decode(&scratch->header, item->entry.header) == STATUS_OK) {
         session_receive_refuse(session, &scratch->header.log, scratch->header.seq, REFUSED_NO_ROOM);
     }
 }
@@ -235,11 +235,6 @@ static void run_lost(struct session *session) {
     for (size_t i = 0; i < receiving->run_count; i++) {
         const struct persist *persist = &receiving->run[i];
         if (persist->kind == PERSIST_RECEIPT) {
-            struct session_log *log = session_log_find(session, &persist->log);
-            struct known_receipt *known = log != NULL ? session_log_receipt(session, log, &persist->receipt.holder, false) : NULL;
-            if (known != NULL) {
-                known->known = false;
-            }
             plan_retry(session, &persist->log, REFUSED_NO_ROOM);
         } else if (!PLANTED("ack-before-persist")) {
             session_receive_refuse(session, &persist->log, persist->seq, REFUSED_NO_ROOM);

@@ -66,7 +66,8 @@ static bool held_back(const struct session *session, const struct session_log *l
 }
 
 static bool lacks_entries(const struct session *session, const struct session_log *log) {
-    return session->buckets[bucket_of(&log->log)].known && !held_back(session, log) && log->peer_seq < log->head_seq;
+    bool own = session->cut && ID_EQUAL(&log->log.node, &session->config.peer); /* a revoked key is given nothing back */
+    return !own && session->buckets[bucket_of(&log->log)].known && !held_back(session, log) && log->peer_seq < log->head_seq;
 }
 
 void session_send_consider(struct session *session, struct session_log *log) {
@@ -77,13 +78,14 @@ void session_send_consider(struct session *session, struct session_log *log) {
         log->probing = false; /* what was tried has been taken: a refusal would have come before the progress */
     }
     session->probing = session->probing || log->probing;
-    if (lacks_entries(session, log) || log->show_seq > 0) {
-        lane_push(session, log, log->log.kind == LOG_REPORT ? LANE_REPORT : LANE_CONTROL);
+    if (lacks_entries(session, log) || log->show[0] > 0 || session_log_lacks_evidence(session, log)) {
+        enum lane lane = log->log.kind == LOG_RECOVERY || (log->cuts && log->log.kind == LOG_DIRECTIVE) ? LANE_CUTS : LANE_CONTROL;
+        lane_push(session, log, log->log.kind == LOG_REPORT ? LANE_REPORT : lane);
     }
     if (log->wanted_at < log->wanted_count && !held_back(session, log)) {
         lane_push(session, log, log->urgent ? LANE_URGENT : LANE_BODIES);
     }
-    if (log->due_count > 0) {
+    if (log->due_count > 0 && !session->cut) {
         lane_push(session, log, LANE_RECEIPTS);
     }
 }
@@ -126,6 +128,7 @@ static enum status read_entry(struct session *session, struct session_log *log, 
         return status;
     }
     *entitled = ASK(session, may_hold_body, &session->config.peer_unit, &scratch->header) || PLANTED("entitlement-too-wide");
+    *entitled = *entitled && (!session->cut || scratch->header.cls == CLASS_CONTROL);
     if (!*entitled) {
         entry->salt = entry->body = (struct bytes){0};
     }
@@ -158,22 +161,45 @@ static enum fill gather_entry(struct session *session, struct gathering *gatheri
     return FILL_NEXT;
 }
 
-/* A header of our branch, as evidence of a fork. */
+/* Headers of our branch, for the place to be found where the peer's parts from it. */
+static enum fill gather_shown(struct session *session, struct gathering *gathering, struct session_log *log) {
+    while (log->show[0] > 0) {
+        struct item item = {.kind = ITEM_EVIDENCE, .own = true};
+        if (ASK(session, entry, &log->log, log->show[0], &item.entry) == STATUS_OK) {
+            item.entry.salt = item.entry.body = (struct bytes){0};
+            if (gather(session, gathering, log, log->show[0], &item) != FILL_NEXT) {
+                return FILL_FULL;
+            }
+        }
+        log->show[0] = log->show[1];
+        log->show[1] = 0;
+    }
+    return FILL_NEXT;
+}
+
+/* The two headers that prove a fork. */
 static enum fill gather_evidence(struct session *session, struct gathering *gathering, struct session_log *log) {
-    struct item item = {.kind = ITEM_ENTRY};
-    bool entitled;
-    if (read_entry(session, log, log->show_seq, &item.entry, &entitled) == STATUS_OK) {
-        item.entry.salt = item.entry.body = (struct bytes){0};
-        if (gather(session, gathering, log, log->show_seq, &item) != FILL_NEXT) {
-            return FILL_FULL;
+    const struct short_hash *const hashes[] = {&log->fork.one, &log->fork.other};
+    for (size_t i = 0; i < 2; i++) {
+        struct item item = {.kind = ITEM_EVIDENCE};
+        struct entry held;
+        if (ASK(session, evidence, &log->log, hashes[i], &item.entry) != STATUS_OK) {
+            continue;
+        }
+        item.own = ASK(session, entry, &log->log, log->fork.seq, &held) == STATUS_OK && bytes_equal(held.header, item.entry.header);
+        if (gather(session, gathering, log, log->fork.seq, &item) != FILL_NEXT) {
+            return FILL_FULL; /* both go again in the next message */
         }
     }
-    log->show_seq = 0;
+    log->peer_fork = log->fork;
     return FILL_NEXT;
 }
 
 static enum fill gather_log(struct session *session, struct gathering *gathering, struct session_log *log) {
-    if (log->show_seq > 0 && gather_evidence(session, gathering, log) != FILL_NEXT) {
+    if (log->show[0] > 0 && gather_shown(session, gathering, log) != FILL_NEXT) {
+        return FILL_FULL;
+    }
+    if (session_log_lacks_evidence(session, log) && gather_evidence(session, gathering, log) != FILL_NEXT) {
         return FILL_FULL;
     }
     while (lacks_entries(session, log)) {

@@ -36,15 +36,22 @@ static bool count_gap(void *arg, uint64_t from, uint64_t to) {
 static void digest_log(struct session *session, struct hash_stream *stream, struct bucket *bucket, const struct session_log *log) {
     struct gathered gathered = {.session = session};
     struct buffer element;
-    session_fail(session, ASK(session, each_receipt, &session->config.peer_unit, &log->log, gather_receipt, &gathered));
+    if (!session->cut) {
+        session_fail(session, ASK(session, each_receipt, &session->config.peer_unit, &log->log, gather_receipt, &gathered));
+    }
     session_fail(session, ASK(session, each_gap, &log->log, count_gap, &bucket->missing));
     buffer_init(&element, MESSAGE_BYTES_MAX);
     size_t done = 0;
     do {
         size_t count = gathered.count - done < LOG_STATE_RECEIPTS_MAX ? gathered.count - done : LOG_STATE_RECEIPTS_MAX;
-        const struct held_receipt *receipts = count > 0 ? gathered.receipts + done : NULL;
+        const struct bucket_element said = {.log = log->log,
+                                            .seq = log->head_seq,
+                                            .hash = log->head_hash,
+                                            .receipts = count > 0 ? gathered.receipts + done : NULL,
+                                            .receipt_count = count,
+                                            .fork = log->fork};
         buffer_clear(&element);
-        session_fail(session, bucket_element_encode(&log->log, log->head_seq, &log->head_hash, receipts, count, &element));
+        session_fail(session, bucket_element_encode(&said, &element));
         hash_stream_add(stream, buffer_bytes(&element));
         done += count;
     } while (done < gathered.count && !session_failed(session));
@@ -114,6 +121,7 @@ void session_state_told(struct session *session) {
         struct bucket *bucket = &session->buckets[b];
         for (size_t i = 0; i < bucket->count; i++) {
             bucket->logs[i]->told_seq = bucket->logs[i]->shared ? bucket->logs[i]->head_seq : 0;
+            bucket->logs[i]->told_fork = bucket->logs[i]->fork;
         }
     }
 }
@@ -146,6 +154,7 @@ static void know_all(struct session *session) {
         for (size_t i = 0; i < bucket->count; i++) {
             struct session_log *log = bucket->logs[i];
             log->blocked = log->probing = false;
+            log->peer_fork = log->told_fork;
             if (log->peer_seq < log->told_seq) {
                 log->peer_seq = log->told_seq;
             }

@@ -16,6 +16,7 @@
     X(TOO_LARGE, 107, 1, "larger than allowed") \
     X(BUSY, 108, 3, "busy") \
     X(INTERNAL, 109, 4, "internal error") \
+    X(RIGHT_MISSING, 110, 1, "this account may not ask that here") \
     /* 02xx: bytes */ \
     X(MALFORMED, 201, 1, "not canonical or out of bounds") \
     X(TRUNCATED, 202, 1, "bytes end too early") \
@@ -40,6 +41,20 @@
     X(KEY_DAMAGED, 311, 4, "key file damaged") \
     X(KEY_UNSAFE, 312, 1, "key file readable by others") \
     X(AUTHOR_CUT, 313, 1, "the author is cut off here") \
+    X(REQUEST_ONLY, 314, 1, "about a senior: a request only") \
+    X(HANDED_OVER, 315, 1, "written after the unit was handed over") \
+    X(HANDOVER_EMPTY, 316, 1, "a handover without a move") \
+    X(STRUCTURE_CYCLE, 317, 1, "would make a circle of units") \
+    X(TOKEN_EXPIRED, 320, 1, "token expired") \
+    X(JOIN_FILE_WRONG, 321, 1, "not the file of enrolment that is needed") \
+    X(JOIN_OTHER_PC, 322, 1, "admission for another PC") \
+    X(KEY_ELSEWHERE, 323, 1, "key admitted for another unit") \
+    X(NODE_UNKNOWN, 325, 1, "node unknown") \
+    X(RECOVERY_KEYS, 326, 1, "not the recovery keys that are needed") \
+    X(RECOVERY_NONE, 327, 1, "no recovery keys were made") \
+    X(ROOT_OTHER, 324, 1, "another log of the root than was named") \
+    X(PASSPHRASE_WRONG, 318, 1, "wrong passphrase") \
+    X(PASSPHRASE_WEAK, 319, 1, "passphrase too short or too long") \
     /* 04xx: what people enter */ \
     X(UNIT_UNKNOWN, 401, 1, "unit unknown") \
     X(UNIT_AMBIGUOUS, 402, 1, "several units fit") \
@@ -87,6 +102,8 @@
     X(PERMISSION, 508, 4, "permission denied") \
     X(FILE_UNREADABLE, 509, 1, "file cannot be read") \
     X(FILE_UNWRITABLE, 510, 4, "file cannot be written") \
+    X(BACKUP_INVALID, 511, 1, "no backup of a store") \
+    X(BACKUP_OTHER, 512, 1, "backup of another node") \
     /* 06xx: other offices */ \
     X(NO_UPLINK, 601, 1, "no level above configured") \
     X(NO_DAEMON, 602, 3, "no daemon") \

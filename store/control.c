@@ -1,6 +1,7 @@
 /* Control changes: facts for the tree, forms for the form view. */
+#include "protocol/trust.h"
 #include "store/apply.h"
-#include "store/record_apply.h"
+#include "store/branch.h"
 
 #include <stdlib.h>
 
@@ -35,7 +36,24 @@ static enum status count_continued(struct store *store, struct log_id log, uint3
 }
 
 static bool is_fact(uint64_t kind) {
-    return kind == CHANGE_UNIT || kind == CHANGE_UNIT_SET || kind == CHANGE_ADMISSION || kind == CHANGE_LEVEL_TABLE;
+    switch (kind) {
+    case CHANGE_UNIT:
+    case CHANGE_UNIT_SET:
+    case CHANGE_ADMISSION:
+    case CHANGE_LEVEL_TABLE:
+    case CHANGE_MOVE:
+    case CHANGE_CLOSE:
+    case CHANGE_SAME:
+    case CHANGE_HANDOVER:
+    case CHANGE_REVOCATION:
+    case CHANGE_PIN:
+    case CHANGE_FORK_DECISION:
+    case CHANGE_ERASE:
+    case CHANGE_ACCEPT:
+        return apply_knows(kind);
+    default:
+        return false;
+    }
 }
 
 /* One decoded change at a time: they are large. */
@@ -44,11 +62,22 @@ union decoded {
     struct unit_set_change attribute;
     struct admission admission;
     struct level_table levels;
+    struct placing placing;
+    struct handover handover;
+    struct revocation revocation;
+    struct refs refs;
+    struct fork_decision decision;
+    struct erasure erasure;
 };
 
-static enum status decode(union decoded *out, const struct change *change) {
+static enum status decode_form(struct bytes payload) {
     struct form form;
-    enum status status = STATUS_OK;
+    enum status status = form_decode(&form, payload);
+    form_fini(&form);
+    return status == STATUS_CRITICAL_EXTENSION ? STATUS_OK : status; /* well formed: only this change is set aside */
+}
+
+static enum status decode(union decoded *out, const struct change *change) {
     switch (change->kind) {
     case CHANGE_UNIT:
         return unit_change_decode(&out->unit, change->payload);
@@ -58,10 +87,24 @@ static enum status decode(union decoded *out, const struct change *change) {
         return admission_decode(&out->admission, change->payload);
     case CHANGE_LEVEL_TABLE:
         return level_table_decode(&out->levels, change->payload);
+    case CHANGE_MOVE:
+    case CHANGE_CLOSE:
+    case CHANGE_SAME:
+        return placing_decode(&out->placing, change->kind, change->payload);
+    case CHANGE_HANDOVER:
+        return handover_decode(&out->handover, change->payload);
+    case CHANGE_REVOCATION:
+        return revocation_decode(&out->revocation, change->payload);
+    case CHANGE_PIN:
+        return pin_decode(&out->refs, change->payload);
+    case CHANGE_FORK_DECISION:
+        return fork_decision_decode(&out->decision, change->payload);
+    case CHANGE_ERASE:
+        return erasure_decode(&out->erasure, change->payload);
+    case CHANGE_ACCEPT:
+        return acceptance_decode(&out->refs, change->payload);
     case CHANGE_FORM:
-        status = form_decode(&form, change->payload);
-        form_fini(&form);
-        return status == STATUS_CRITICAL_EXTENSION ? STATUS_OK : status; /* well formed: only this change is set aside */
+        return decode_form(change->payload);
     default:
         return STATUS_OK;
     }
@@ -94,8 +137,22 @@ static enum status give_fact(struct store *store, const struct fact *fact, const
     case CHANGE_ADMISSION:
         admission_node_id(&node, &store->founding.association, &room->admission);
         return tree_add_admission(store->tree, fact, &node, &room->admission);
-    default:
+    case CHANGE_LEVEL_TABLE:
         return tree_set_levels(store->tree, fact, &room->levels);
+    case CHANGE_HANDOVER:
+        return tree_add_handover(store->tree, fact, &room->handover);
+    case CHANGE_REVOCATION:
+        return tree_add_revocation(store->tree, fact, &room->revocation);
+    case CHANGE_PIN:
+        return tree_add_pins(store->tree, fact, &room->refs);
+    case CHANGE_FORK_DECISION:
+        return tree_add_fork_decision(store->tree, fact, &room->decision);
+    case CHANGE_ERASE:
+        return tree_add_erasure(store->tree, fact, &room->erasure);
+    case CHANGE_ACCEPT:
+        return tree_add_acceptance(store->tree, fact, &room->refs);
+    default:
+        return tree_add_placing(store->tree, fact, change->kind, &room->placing);
     }
 }
 
@@ -126,31 +183,40 @@ static enum status give_body(struct store *store, struct fact *fact, struct byte
     return status == STATUS_OK ? body_close(&reader) : status;
 }
 
-/* A form stands only if its issuer is the author's unit. */
-static enum status form_lawful(struct store *store, const struct log_id *log, const struct form *form) {
+/* A form stands only if its issuer is the author's unit, and on what stands of its log. */
+enum status control_form_lawful(struct store *store, const struct log_id *log, uint64_t seq, const struct unit_id *issuer) {
     uint32_t unit;
     uint8_t roles;
     enum status status = apply_author(store, log, &unit, &roles);
     if (status != STATUS_OK) {
         return status;
     }
-    bool lawful = unit != TREE_NONE && (roles & ROLE_STEWARD) != 0 && ID_EQUAL(tree_unit_id(store->tree, unit), &form->issuer);
+    struct tree_standing standing;
+    tree_log_standing(store->tree, log, &standing);
+    if (seq > standing.upto) {
+        return standing.why;
+    }
+    bool lawful = unit != TREE_NONE && (roles & ROLE_STEWARD) != 0 && ID_EQUAL(tree_unit_id(store->tree, unit), issuer);
     return lawful ? STATUS_OK : STATUS_OUTSIDE_AUTHORITY;
+}
+
+static bool form_waits(enum status status) {
+    return status == STATUS_OUTSIDE_AUTHORITY || status == STATUS_AUTHOR_UNKNOWN || status == STATUS_CRITICAL_EXTENSION || status == STATUS_AUTHOR_CUT ||
+           status == STATUS_FORK;
 }
 
 static enum status judge_form(struct store *store, const struct stored_entry *entry, const struct header *header, const struct change *change) {
     struct form form;
     enum status status = form_decode(&form, change->payload);
     if (status == STATUS_OK) {
-        status = form_lawful(store, &header->log, &form);
+        status = control_form_lawful(store, &header->log, header->seq, &form.issuer);
     }
     form_fini(&form);
     if (status == STATUS_OK) {
         status = apply_take_back(store, entry->id, change->place);
         return status == STATUS_OK ? form_apply(store, entry, header, change) : status;
     }
-    bool waits = status == STATUS_OUTSIDE_AUTHORITY || status == STATUS_AUTHOR_UNKNOWN || status == STATUS_CRITICAL_EXTENSION;
-    return waits ? apply_set_aside(store, entry->id, change->place, status, (struct bytes){0}) : status;
+    return form_waits(status) ? apply_set_aside(store, entry->id, change->place, status, (struct bytes){0}) : status;
 }
 
 /* The verdicts on what was given, and the forms. only: UINT32_MAX for all places. */
@@ -175,35 +241,22 @@ static enum status judge_body(struct store *store, const struct stored_entry *en
 }
 
 /* Forms retry what waited for them, which reads other entries: the body is copied out of log_read's memory first. */
-static enum status with_copy(struct store *store, const struct stored_entry *entry, const struct header *header, uint32_t only) {
+enum status control_retry(struct store *store, const struct stored_entry *entry, const struct header *header, uint32_t place) {
     struct buffer copy;
     struct stored_entry copied = *entry;
     buffer_init(&copy, BODY_BYTES_MAX);
     enum status status = buffer_append(&copy, entry->entry.body.data, entry->entry.body.len);
     if (status == STATUS_OK) {
         copied.entry.body = buffer_bytes(&copy);
-        status = judge_body(store, &copied, header, only);
+        status = judge_body(store, &copied, header, place);
     }
     buffer_fini(&copy);
     return status;
 }
 
-enum status control_retry(struct store *store, const struct stored_entry *entry, const struct header *header, uint32_t place) {
-    return with_copy(store, entry, header, place);
-}
-
-/* Levels may have changed with what came to stand: puts are judged by them. */
-static enum status rejudge_levels(struct store *store) {
-    uint32_t unit;
-    enum status status = STATUS_OK;
-    while (status == STATUS_OK && tree_next_relevelled(store->tree, &unit)) {
-        status = record_apply_rejudge(store, unit);
-    }
-    return status;
-}
-
-enum status control_apply(struct store *store, const struct stored_entry *entry, const struct header *header) {
+enum status control_give(struct store *store, const struct stored_entry *entry, const struct header *header, bool *given) {
     union decoded *room = malloc(sizeof *room);
+    *given = false;
     if (room == NULL) {
         return STATUS_NO_MEMORY;
     }
@@ -221,13 +274,8 @@ enum status control_apply(struct store *store, const struct stored_entry *entry,
         status = give_body(store, &fact, entry->entry.body, true, room);
     }
     free(room);
-    if (status == STATUS_OK) {
-        status = tree_settle(store->tree);
-    }
-    if (status == STATUS_OK) {
-        status = with_copy(store, entry, header, UINT32_MAX);
-    }
-    return status == STATUS_OK ? rejudge_levels(store) : status;
+    *given = status == STATUS_OK;
+    return status;
 }
 
 /* ---- loading ---- */
@@ -258,6 +306,9 @@ enum status control_load(struct store *store) {
     free(room);
     if (status == STATUS_OK) {
         status = ended;
+    }
+    if (status == STATUS_OK) {
+        status = branch_evidence_load(store);
     }
     if (status == STATUS_OK) {
         status = tree_settle(store->tree);

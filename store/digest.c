@@ -6,11 +6,11 @@
 #include <stdlib.h>
 
 enum { ITEM_BYTES_MAX = 16 * 1024 * 1024, JUDGED_CACHE = 4096 };
-enum { ITEM_UNIT = 1, ITEM_NODE, ITEM_LEVELS, ITEM_FORM, ITEM_RECORD, ITEM_DOCUMENT, ITEM_ASIDE };
+enum { ITEM_UNIT = 1, ITEM_NODE, ITEM_LEVELS, ITEM_FORM, ITEM_RECORD, ITEM_DOCUMENT, ITEM_ASIDE, ITEM_LOG };
 
 struct judged {
     int64_t entry;
-    bool may;
+    bool may, stands; /* both may hold it; (of one that is for others than this node) it may stand by its header */
     uint8_t cls;
 };
 struct digest {
@@ -125,9 +125,10 @@ static enum status unit_add(struct digest *digest, uint32_t unit) {
         if (writes.count > 1)
             qsort(writes.items, writes.count, sizeof writes.items[0], write_order);
         uint32_t parent = tree_parent(tree, unit, TREE_TODAY);
-        struct writer writer = item_begin(digest, 4, ITEM_UNIT);
+        struct writer writer = item_begin(digest, 5, ITEM_UNIT);
         writer_bin(&writer, bytes_of(tree_unit_id(tree, unit)->b, 16));
         writer_bin(&writer, parent == TREE_NONE ? (struct bytes){0} : bytes_of(tree_unit_id(tree, parent)->b, 16));
+        writer_bool(&writer, tree_closed(tree, unit));
         writer_array(&writer, writes.count);
         for (size_t i = 0; i < writes.count; i++)
             write_write(&writer, &writes.items[i]);
@@ -142,8 +143,10 @@ static int node_order(const void *x, const void *y, void *arg) {
     return ID_COMPARE(&tree_node_at(arg, *a)->id, &tree_node_at(arg, *b)->id);
 }
 
-static enum status node_add(struct digest *digest, const struct tree_node *node) {
-    struct writer writer = item_begin(digest, 7, ITEM_NODE);
+static enum status node_add(struct digest *digest, uint32_t number) {
+    const struct tree_node *node = tree_node_at(digest->store->tree, number);
+    int64_t revocation;
+    struct writer writer = item_begin(digest, 8, ITEM_NODE);
     writer_bin(&writer, bytes_of(node->id.b, sizeof node->id.b));
     writer_bin(&writer, bytes_of(tree_unit_id(digest->store->tree, node->unit)->b, 16));
     writer_bin(&writer, bytes_of(node->signing_key, sizeof node->signing_key));
@@ -153,6 +156,7 @@ static enum status node_add(struct digest *digest, const struct tree_node *node)
     if (node->inviter != TREE_NONE)
         memcpy(inviter, tree_node_at(digest->store->tree, node->inviter)->id.b, sizeof inviter);
     writer_bin(&writer, bytes_of(inviter, node->inviter != TREE_NONE ? sizeof inviter : 0));
+    writer_bool(&writer, tree_revoked(digest->store->tree, number, &revocation));
     return item_end(digest, &writer);
 }
 
@@ -171,7 +175,7 @@ static enum status nodes_add(struct digest *digest) {
         qsort_r(nodes, count, sizeof nodes[0], node_order, tree);
     enum status status = STATUS_OK;
     for (size_t i = 0; status == STATUS_OK && i < count; i++)
-        status = node_add(digest, tree_node_at(tree, nodes[i]));
+        status = node_add(digest, nodes[i]);
     free(nodes);
     return status;
 }
@@ -241,11 +245,14 @@ static const struct judged *judge(struct digest *digest, int64_t entry_id) {
         return kept;
     struct store *store = digest->store;
     *kept = (struct judged){.entry = entry_id};
-    struct query query = db_query(store->db, "SELECT header FROM entry WHERE id = ? AND body_state IN (1, 3)");
+    struct query query = db_query(store->db, "SELECT header, hash FROM entry WHERE id = ? AND body_state IN (1, 3)");
     query_bind_int(&query, entry_id);
     if (query_next(&query)) {
+        struct hash hash;
+        query_fixed(&query, 1, hash.b, sizeof hash.b);
         if (header_decode(digest->header, query_blob(&query, 0)) == STATUS_OK) {
             kept->cls = digest->header->cls;
+            kept->stands = kept->cls == CLASS_CONTROL || tree_entry_verdict(store->tree, digest->header, &hash) == STATUS_OK;
             kept->may = may_hold(store->tree, digest->scope.unit, digest->header) && may_hold(store->tree, digest->scope.with, digest->header);
         } else {
             digest->status = STATUS_STORE_DAMAGED;
@@ -293,7 +300,7 @@ static enum status documents_add(struct digest *digest) {
         query_fixed(&query, 1, hash.b, sizeof hash.b);
         const struct judged *judged = judge(digest, query_int(&query, 0));
         status = digest->status;
-        if (status != STATUS_OK || !judged->may || judged->cls != CLASS_DOCUMENT)
+        if (status != STATUS_OK || !judged->may || !judged->stands || judged->cls != CLASS_DOCUMENT)
             continue;
         struct writer writer = item_begin(digest, 2, ITEM_DOCUMENT);
         writer_bin(&writer, bytes_of(hash.b, sizeof(struct short_hash)));
@@ -303,9 +310,11 @@ static enum status documents_add(struct digest *digest) {
     return ended != STATUS_OK ? ended : status;
 }
 
+/* What stands past a cut or a fork, not every office holds: the log's own item says it. */
 static enum status asides_add(struct digest *digest) {
-    struct query query =
-        db_query(digest->store->db, "SELECT s.entry, s.place, s.reason, e.hash FROM set_aside s JOIN entry e ON e.id = s.entry ORDER BY e.hash, s.place");
+    static_assert(STATUS_FORK == 305 && STATUS_AUTHOR_CUT == 313, "the statement below says the same");
+    struct query query = db_query(digest->store->db, "SELECT s.entry, s.place, s.reason, e.hash FROM set_aside s JOIN entry e ON e.id = s.entry"
+                                                     " WHERE s.reason NOT IN (305, 313) ORDER BY e.hash, s.place");
     enum status status = STATUS_OK;
     while (status == STATUS_OK && query_next(&query)) {
         const struct digest_aside aside = {query_int(&query, 0), (uint32_t)query_int(&query, 1), (enum status)query_int(&query, 2)};
@@ -321,6 +330,38 @@ static enum status asides_add(struct digest *digest) {
         writer_bin(&writer, bytes_of(hash.b, sizeof(struct short_hash)));
         writer_uint(&writer, aside.place);
         writer_uint(&writer, (uint64_t)aside.reason);
+        status = item_end(digest, &writer);
+    }
+    enum status ended = query_end(&query);
+    return ended != STATUS_OK ? ended : status;
+}
+
+/* ---- logs ---- */
+
+/* Logs of nodes of the scope that do not stand whole, as far as what stands of them is held. One of which nothing stands by a cut is not said: not every office
+ * holds it. */
+static enum status logs_add(struct digest *digest) {
+    struct store *store = digest->store;
+    const struct unit_id *unit = tree_unit_id(store->tree, digest->scope.unit), *with = tree_unit_id(store->tree, digest->scope.with);
+    struct query query = db_query(store->db, "SELECT node, kind, epoch, head_seq FROM log ORDER BY node, kind, epoch");
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && query_next(&query)) {
+        struct log_id log = {.kind = (uint8_t)query_int(&query, 1)};
+        struct tree_standing standing;
+        query_fixed(&query, 0, log.node.b, sizeof log.node.b);
+        query_fixed(&query, 2, log.epoch.b, sizeof log.epoch.b);
+        uint32_t node = tree_node(store->tree, &log.node), of = node == TREE_NONE ? TREE_NONE : tree_node_at(store->tree, node)->unit;
+        tree_log_standing(store->tree, &log, &standing);
+        bool said = standing.upto < SEQ_MAX && standing.upto <= (uint64_t)query_int(&query, 3) && (standing.upto > 0 || standing.why == STATUS_FORK);
+        if (!said || of == TREE_NONE || !digest_scope_has(&digest->scope, of) || !tree_may_hold_log(store->tree, unit, &log) ||
+            !tree_may_hold_log(store->tree, with, &log))
+            continue;
+        struct writer writer = item_begin(digest, 6, ITEM_LOG);
+        writer_bin(&writer, bytes_of(log.node.b, sizeof log.node.b));
+        writer_uint(&writer, log.kind);
+        writer_bin(&writer, bytes_of(log.epoch.b, sizeof log.epoch.b));
+        writer_uint(&writer, standing.upto);
+        writer_uint(&writer, (uint64_t)standing.why);
         status = item_end(digest, &writer);
     }
     enum status ended = query_end(&query);
@@ -343,7 +384,9 @@ static enum status all_add(struct digest *digest) {
         status = record_walk(digest->store, record_add, digest);
     if (status == STATUS_OK)
         status = documents_add(digest);
-    return status == STATUS_OK ? asides_add(digest) : status;
+    if (status == STATUS_OK)
+        status = asides_add(digest);
+    return status == STATUS_OK ? logs_add(digest) : status;
 }
 
 enum status digest_of(struct store *store, uint32_t unit, uint32_t with, struct hash *out) {

@@ -71,8 +71,9 @@ static enum status control_unit(const struct change *change, struct unit_id *out
         status = admission_decode(admission, change->payload);
         *out = admission->unit;
         free(admission);
-    } else if (change->kind == CHANGE_FORM) {
-        struct reader reader; /* the first member, also of one that a critical extension keeps from being understood */
+    } else if (change->kind == CHANGE_FORM || change->kind == CHANGE_MOVE || change->kind == CHANGE_CLOSE || change->kind == CHANGE_SAME ||
+               change->kind == CHANGE_HANDOVER) {
+        struct reader reader; /* the first member, also of a form that a critical extension keeps from being understood */
         reader_init(&reader, change->payload);
         (void)reader_array(&reader, 1, MEMBERS_MAX);
         reader_fixed(&reader, out->b, sizeof out->b);

@@ -1,6 +1,8 @@
 /* Documents: who they come from and what they are called, for the inbox. The text stays in its entry. */
 #include "store/document.h"
 
+#include "protocol/person.h"
+#include "protocol/trust.h"
 #include "store/apply.h"
 
 #include <stdlib.h>
@@ -37,11 +39,19 @@ static enum status test_title(struct bytes payload, struct bytes *title) {
 /* The title of a change that is shown as a document; empty for one that is not. */
 static enum status title_of(const struct change *change, struct document *room, struct bytes *title) {
     *title = (struct bytes){0};
+    if (person_is(change->kind)) {
+        struct person person;
+        return person_decode(&person, change->payload);
+    }
 #ifdef HOI_TEST_KIND
     if (change->kind == APPLY_TEST_KIND) {
         return test_title(change->payload, title);
     }
 #endif
+    if (change->kind == CHANGE_REASON) {
+        struct bytes text;
+        return reason_decode(&text, change->payload); /* shown with what names it */
+    }
     if (change->kind != CHANGE_DOCUMENT) {
         return STATUS_OK;
     }

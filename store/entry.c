@@ -121,12 +121,16 @@ static int by_ref(const void *a, const void *b) {
 static enum status seen_refs(struct entry_batch *batch, struct ref *refs, size_t *count) {
     *count = 0;
     for (size_t i = 0; i < batch->log_count; i++) {
-        if (ID_EQUAL(&batch->logs[i].node, &batch->store->self) && batch->logs[i].kind == log_kind(batch))
-            continue; /* the own log and the epochs it continues are seen without saying */
         enum status status = log_applied_ref(batch->store, &batch->logs[i], &refs[*count]);
         if (status != STATUS_OK)
             return status == STATUS_NOT_FOUND ? STATUS_STORE_DAMAGED : status;
-        (*count)++;
+        /* The own log and the epochs it continues are seen without saying, up to where it continues them. */
+        bool own = ID_EQUAL(&batch->logs[i].node, &batch->store->self) && batch->logs[i].kind == log_kind(batch), seen = false;
+        if (own)
+            status = life_sees(batch->store, log_kind(batch), &refs[*count].log, refs[*count].seq, &seen);
+        if (status != STATUS_OK)
+            return status;
+        *count += !seen;
     }
     qsort(refs, *count, sizeof *refs, by_ref);
     return STATUS_OK;
@@ -169,7 +173,10 @@ static enum status encode(const struct entry_batch *batch, struct buffer *body) 
     if (status == STATUS_OK)
         status = put_encode(&put, &payload);
     if (status == STATUS_OK)
-        status = body_encode(body, NULL, &(struct change){.kind = CHANGE_PUT, .payload = buffer_bytes(&payload)}, 1);
+        status = body_encode(body, NULL,
+                             (const struct change[]){{.kind = CHANGE_PUT, .payload = buffer_bytes(&payload)},
+                                                     {.kind = CHANGE_RECORD_PERSON, .place = 1, .payload = batch->options.person}},
+                             batch->options.person.len > 0 ? 2 : 1);
     free(put.keys);
     free(put.ordinals);
     free(put.cells);

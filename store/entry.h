@@ -30,6 +30,7 @@ struct entry_options {
     const struct form_version_view *version;
     bool on_behalf, dry_run;
     struct bytes reason;
+    struct bytes person;          /* the payload of who wrote it; empty: nobody is named */
     const struct batch_id *batch; /* NULL: none; lives as long as the batch */
 };
 struct entry_counts {

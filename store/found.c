@@ -1,3 +1,5 @@
+#include "store/admit.h"
+#include "store/join_file.h"
 #include "store/migrate.h"
 #include "store/request_unit.h"
 #include "store/schema.h"
@@ -152,6 +154,8 @@ static enum status found(struct store *store, const struct store_founding *found
             db_rollback(store->db);
     }
     if (status == STATUS_OK)
+        life_committed(store);
+    if (status == STATUS_OK)
         store_close(store);
     else
         store_abandon(store);
@@ -184,33 +188,22 @@ enum status store_join_keys(const char *dir, struct node_keys *out) {
     return STATUS_OK;
 }
 
-/* Is this the answer to our token, about our keys? */
-static enum status answer_check(struct store *store, const struct node_keys *keys, const struct token *token, const struct joined *joined,
-                                struct admission *admission) {
-    enum status status = founding_decode(&store->founding, joined->statement);
-    if (status == STATUS_OK)
-        status = founding_verify(&store->founding, joined->statement, joined->signature);
+/* Is this the answer about the keys of this directory? Then the store knows who it is. */
+static enum status answer_check(struct store *store, const struct node_keys *keys, const struct joined *joined, struct admission *admission) {
+    enum status status = joined_verify(joined, keys, &store->founding, admission);
     if (status != STATUS_OK)
         return status;
-    if (!ID_EQUAL(&store->founding.association, &token->association))
-        return STATUS_ASSOCIATION_OTHER;
-    status = admission_core_decode(admission, joined->core);
-    if (status != STATUS_OK)
-        return status;
-    bool ours = memcmp(admission->signing_key, keys->signing_public, 32) == 0 && memcmp(admission->transport_key, keys->transport_public, 32) == 0;
-    if (!ours || !ID_EQUAL(&admission->inviter, &token->inviter) || !ID_EQUAL(&admission->unit, &token->unit))
-        return STATUS_JOIN_REFUSED;
     if (memcmp(store->keys->signing_public, keys->signing_public, 32) != 0)
-        return STATUS_KEY_DAMAGED; /* the directory's key file is not what the token was answered for */
+        return STATUS_KEY_DAMAGED; /* the directory's key file is not what was answered for */
     admission_node_id(&store->self, &store->founding.association, admission);
     store->unit = admission->unit;
     return STATUS_OK;
 }
 
-static enum status uplink_put(struct store *store, const struct token *token) {
+static enum status uplink_put(struct store *store, const struct token *token, const struct node_id *inviter) {
     uint8_t row[48];
     memcpy(row, token->transport_key, 32);
-    memcpy(row + 32, token->inviter.b, 16);
+    memcpy(row + 32, inviter->b, 16);
     enum status status = store_meta_put(store->db, "uplink", bytes_of(row, sizeof row));
     struct buffer addresses;
     buffer_init(&addresses, ADDRESSES_BYTES_MAX);
@@ -220,7 +213,7 @@ static enum status uplink_put(struct store *store, const struct token *token) {
         if (status == STATUS_OK)
             status = buffer_append(&addresses, token->addresses[i].data, token->addresses[i].len);
     }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK && addresses.len > 0) {
         struct query query = db_query(store->db, "INSERT INTO config(key, value) VALUES('uplink', ?)");
         query_bind_text(&query, buffer_bytes(&addresses));
         status = query_run(&query);
@@ -229,26 +222,32 @@ static enum status uplink_put(struct store *store, const struct token *token) {
     return status;
 }
 
-static enum status join_write(struct store *store, const struct token *token, const struct joined *joined) {
+static enum status join_write(struct store *store, const struct token *token, const struct joined *joined, const struct node_id *inviter) {
+    uint8_t root[ADMIT_ROOT_BYTES];
+    admit_root_pack(root, &joined->root);
     enum status status = identity_put(store, joined->statement, joined->signature);
     if (status == STATUS_OK)
         status = store_meta_put(store->db, "core", joined->core);
     if (status == STATUS_OK)
         status = store_meta_put(store->db, "line", bytes_of(joined->line.units, joined->line.count * sizeof joined->line.units[0]));
-    return status == STATUS_OK ? uplink_put(store, token) : status;
+    if (status == STATUS_OK)
+        status = store_meta_put(store->db, "root", bytes_of(root, sizeof root));
+    return status == STATUS_OK ? uplink_put(store, token, inviter) : status;
 }
 
-enum status store_join(const char *dir, const struct node_keys *keys, const struct token *token, const struct joined *joined) {
+enum status join_answered(const char *dir, const struct node_keys *keys, const struct token *token, const struct joined *joined, bool bound) {
     struct store *store;
     enum status status = prepare(&store, dir, STATUS_ALREADY_JOINED);
     if (status != STATUS_OK)
         return status;
     struct admission *admission = calloc(1, sizeof *admission);
-    status = admission == NULL ? STATUS_NO_MEMORY : answer_check(store, keys, token, joined, admission);
+    status = admission == NULL ? STATUS_NO_MEMORY : answer_check(store, keys, joined, admission);
+    if (status == STATUS_OK && bound)
+        status = joined_bound(joined, token, &store->founding, admission);
     if (status == STATUS_OK)
         status = db_begin(store->db);
     if (status == STATUS_OK) {
-        status = join_write(store, token, joined);
+        status = join_write(store, token, joined, &admission->inviter);
         if (status == STATUS_OK)
             status = db_commit(store->db);
         else
@@ -257,4 +256,8 @@ enum status store_join(const char *dir, const struct node_keys *keys, const stru
     free(admission);
     store_close(store);
     return status;
+}
+
+enum status store_join(const char *dir, const struct node_keys *keys, const struct token *token, const struct joined *joined) {
+    return join_answered(dir, keys, token, joined, true);
 }

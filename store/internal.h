@@ -3,6 +3,7 @@
 #define STORE_INTERNAL_H
 
 #include "store/db.h"
+#include "store/life.h"
 #include "store/os.h"
 #include "store/store.h"
 #include "store/tree.h"
@@ -36,10 +37,12 @@ struct store {
     struct buffer kept_body;
     const struct fresh *fresh;       /* entries that came in the open transaction, ascending by id, still at hand: log_read need not read them back */
     size_t fresh_count;
-    struct buffer replica_entry, replica_part, replica_receipt; /* behind the replica's functions of these names */
+    struct buffer replica_entry, replica_part, replica_receipt, replica_evidence; /* behind the replica's functions of these names */
     struct header *seen_header;      /* behind log_has_seen */
     bool tree_touched;               /* control changes came in the open transaction: its rollback makes the tree anew */
+    int64_t fork_shown;              /* the log of which another branch was shown in the open transaction; 0: none (store/branch.c) */
     bool tree_stale;                 /* that could not be done for want of memory or disk: store_tree_ready does it before anything is judged by the tree */
+    struct life life;                /* whether the own logs may be gone on with */
     enum status apply_status;        /* how the last try to apply went: anything but OK is the store's own trouble, and tried again */
     struct imports *imports;         /* imports under way (request_import.c); store_close: request_import_close */
     struct forms *forms;             /* form versions, decoded (form_view.c); store_close: form_view_close */
@@ -68,7 +71,7 @@ uint64_t store_views_version(const struct store *store);
 CHECKED enum status store_load_tree(struct store *store);
 /* The tree is what the database says, or is made so now: first of all in every way in. */
 CHECKED enum status store_tree_ready(struct store *store);
-/* Rows of meta. Keys in use: statement, signature, self, unit, core, line, uplink, version, epoch.1, epoch.2, recovery_path (text: where init wrote the recovery keys). */
+/* Rows of meta. Keys in use: statement, signature, self, unit, core, line, root, uplink, version, epoch.1, epoch.2, forgot.1, forgot.2 (store/life.h), backup (store/restore.h), next (store/rotate.h), pinned, pinned.time (store/trust_write.h), reissued (store/reissue.h), recovery_path (text: where init wrote the recovery keys). */
 CHECKED enum status store_meta(struct db *db, const char *key, struct buffer *out); /* replaces what out holds; NOT_FOUND */
 CHECKED enum status store_meta_put(struct db *db, const char *key, struct bytes value);
 /* Gives every control fact of the fact view to store->tree (store/control.c): at open and after a rollback. */
@@ -111,11 +114,10 @@ CHECKED enum status apply_apart(struct store *store);
 /* Sets one change of an entry aside with a reason; detail (may be empty) is what it waits for (a form version's hash, a unit's id). */
 CHECKED enum status apply_set_aside(struct store *store, int64_t entry_id, uint32_t place, enum status reason, struct bytes detail);
 
-/* Class by class. Each decides by its own rules: applied (OK), or set aside (then it calls apply_set_aside and returns OK); other statuses are failures of the store itself. */
-CHECKED enum status control_apply(struct store *store, const struct stored_entry *entry, const struct header *header);   /* store/control.c */
+/* Class by class (control entries: store/apply.h). Each decides by its own rules: applied (OK), or set aside (then it calls apply_set_aside and returns OK); other statuses are failures of the store itself. */
 CHECKED enum status record_apply(struct store *store, const struct stored_entry *entry, const struct header *header);    /* store/record.c */
 CHECKED enum status document_apply(struct store *store, const struct stored_entry *entry, const struct header *header);  /* store/document.c */
-/* A form version has come: called by control_apply. Writes the form view and retries the puts that waited for it. */
+/* A form version has come: called where control entries are judged. Writes the form view and retries the puts that waited for it. */
 CHECKED enum status form_apply(struct store *store, const struct stored_entry *entry, const struct header *header, const struct change *change); /* store/form_view.c */
 
 /* ---- requests (store/request.c) ---- */
@@ -134,7 +136,7 @@ typedef enum status request_fn(struct request *request);
 struct request_verb { const char *name; request_fn *fn; bool changes; };
 /* Each request_*.c has such a table, ended by a NULL name; request.c looks through them. */
 extern const struct request_verb request_unit_verbs[], request_form_verbs[], request_record_verbs[], request_import_verbs[], request_rollup_verbs[], request_node_verbs[],
-    request_document_verbs[], request_care_verbs[];
+    request_document_verbs[], request_care_verbs[], request_trust_verbs[];
 
 /* "key", value pairs (strings), ended by NULL; returns status, for `return request_refuse(...)`. */
 enum status request_refuse(struct request *request, enum status status, ...);

@@ -7,7 +7,7 @@
 
 static const char algorithm[] = "hoi node key 1 ed25519 x25519\n";
 
-enum { TEXT_BYTES_MAX = 512, NUMBER_BYTES = 8, SUM_BYTES = 16 };
+enum { TEXT_BYTES_MAX = 512, NUMBER_BYTES = 8, SUM_BYTES = 16, HANDED_PATH_BYTES = 1200 };
 
 static void hex(char *out, const uint8_t *bytes, size_t len) {
     (void)sodium_bin2hex(out, 2 * len + 1, bytes, len);
@@ -52,6 +52,13 @@ enum status key_file_make(const char *path, struct node_keys *out) {
     return status;
 }
 
+enum status key_file_put(const char *path, const struct node_keys *keys) {
+    char text[TEXT_BYTES_MAX];
+    enum status status = os_file_create(path, bytes_of(text, text_of(text, keys)), true);
+    sodium_memzero(text, sizeof text);
+    return status;
+}
+
 /* Takes "word HEX\n" from the front of *text. */
 static bool take_line(struct bytes *text, const char *word, uint8_t out[32]) {
     size_t word_len = strlen(word), line_len = word_len + 64 + 1, got = 0;
@@ -82,10 +89,10 @@ static enum status parse(struct bytes content, struct node_keys *out) {
     return status;
 }
 
-enum status key_file_load(const char *path, struct node_keys *out) {
+static enum status load(const char *path, struct node_keys *out, enum status (*read)(const char *path, size_t bytes_max, struct buffer *out)) {
     struct buffer content;
     buffer_init(&content, TEXT_BYTES_MAX);
-    enum status status = os_secret_read(path, TEXT_BYTES_MAX, &content);
+    enum status status = read(path, TEXT_BYTES_MAX, &content);
     if (status == STATUS_TOO_LARGE)
         status = STATUS_KEY_DAMAGED;
     if (status == STATUS_OK)
@@ -93,6 +100,33 @@ enum status key_file_load(const char *path, struct node_keys *out) {
     if (content.data != NULL)
         sodium_memzero(content.data, content.capacity);
     buffer_fini(&content);
+    if (status != STATUS_OK)
+        keys_wipe(out);
+    return status;
+}
+
+enum status key_file_load(const char *path, struct node_keys *out) {
+    return load(path, out, os_secret_read);
+}
+
+enum status key_file_handed(struct node_keys *out) {
+    char path[HANDED_PATH_BYTES];
+    if (!os_credential(KEY_FILE_CREDENTIAL, path, sizeof path)) {
+        keys_wipe(out);
+        return STATUS_NOT_FOUND;
+    }
+    return load(path, out, os_handed_read);
+}
+
+enum status key_file_text(struct buffer *out, const struct node_keys *keys) {
+    char text[TEXT_BYTES_MAX];
+    enum status status = buffer_append(out, text, text_of(text, keys));
+    sodium_memzero(text, sizeof text);
+    return status;
+}
+
+enum status key_file_parse(struct bytes text, struct node_keys *out) {
+    enum status status = text.len <= TEXT_BYTES_MAX ? parse(text, out) : STATUS_KEY_DAMAGED;
     if (status != STATUS_OK)
         keys_wipe(out);
     return status;

@@ -265,25 +265,6 @@ enum status log_has_seen(struct store *store, int64_t a, int64_t b, bool *out) {
 
 /* ---- appending ---- */
 
-/* The epoch under which this node writes its log of a kind now: begun at first use, inside the transaction of its first entry. */
-static enum status own_log(struct store *store, uint8_t kind, struct log_id *out) {
-    char key[16];
-    (void)snprintf(key, sizeof key, "epoch.%u", (unsigned)kind);
-    *out = (struct log_id){.node = store->self, .kind = kind};
-    struct buffer row;
-    buffer_init(&row, sizeof out->epoch.b);
-    enum status status = store_meta(store->db, key, &row);
-    if (status == STATUS_OK && row.len != sizeof out->epoch.b)
-        status = STATUS_STORE_DAMAGED;
-    if (status == STATUS_OK)
-        memcpy(out->epoch.b, row.data, sizeof out->epoch.b);
-    buffer_fini(&row);
-    if (status != STATUS_NOT_FOUND)
-        return status;
-    os_random(out->epoch.b, sizeof out->epoch.b);
-    return store_meta_put(store->db, key, bytes_of(out->epoch.b, sizeof out->epoch.b));
-}
-
 enum status log_begin(struct store *store, const struct log_id *log, int64_t *id) {
     struct query query = db_query(store->db, "INSERT INTO log(node, kind, epoch, head_seq, head_hash, bodies, gaps, applied, version, receipt_due)"
                                              " VALUES(?, ?, ?, 0, zeroblob(32), 0, 0, 0, 0, 0)");
@@ -353,14 +334,30 @@ static enum status tail_prove(struct store *store, const struct log_id *log, con
     return ended != STATUS_OK ? ended : status;
 }
 
-static void header_of_draft(struct header *header, const struct draft *draft, const struct log_id *log, const struct log_row *row) {
-    *header = (struct header){.log = *log,
+/* An entry to be written: where, and what its epoch continues, where it is the first of one that does. */
+struct appending {
+    struct log_id log;
+    struct log_row row;
+    bool has_continues;
+    struct ref continues;
+};
+
+/* What the epoch continues is seen without saying, and may not be said. */
+static void header_see(struct header *header, const struct draft *draft) {
+    for (size_t i = 0; i < draft->seen_count; i++)
+        if (!header->has_continues || !log_id_equal(&draft->seen[i].log, &header->continues.log))
+            header->seen[header->seen_count++] = draft->seen[i];
+}
+
+static void header_of_draft(struct header *header, const struct draft *draft, const struct appending *appending) {
+    const struct log_row *row = &appending->row;
+    *header = (struct header){.log = appending->log,
                               .seq = row->head_seq == 1 && PLANTED("reuse-seq") ? 1 : row->head_seq + 1,
                               .prev = row->head_hash,
+                              .has_continues = appending->has_continues,
                               .cls = draft->cls,
                               .reach = draft->reach,
                               .audience_count = draft->audience_count,
-                              .seen_count = draft->seen_count,
                               .body_bytes = (uint32_t)draft->body.len,
                               .has_batch = draft->batch != NULL,
                               .time = os_time()};
@@ -369,19 +366,19 @@ static void header_of_draft(struct header *header, const struct draft *draft, co
     assert(draft->audience_count <= AUDIENCE_TERMS_MAX && draft->seen_count <= SEEN_REFS_MAX);
     if (draft->audience_count > 0)
         memcpy(header->audience, draft->audience, draft->audience_count * sizeof header->audience[0]);
-    if (draft->seen_count > 0)
-        memcpy(header->seen, draft->seen, draft->seen_count * sizeof header->seen[0]);
+    if (appending->has_continues)
+        header->continues = appending->continues;
+    header_see(header, draft);
     if (draft->batch != NULL)
         header->batch = *draft->batch;
 }
 
 /* Makes, signs and writes the entry that follows the row's head. */
-static enum status append_signed(struct store *store, const struct draft *draft, const struct log_id *log, const struct log_row *row, struct header *header,
-                                 struct stored *out) {
+static enum status append_signed(struct store *store, const struct draft *draft, const struct appending *appending, struct header *header, struct stored *out) {
     uint8_t salt[SALT_BYTES], signature[64];
     struct buffer bytes;
     buffer_init(&bytes, HEADER_BYTES_MAX);
-    header_of_draft(header, draft, log, row);
+    header_of_draft(header, draft, appending);
     os_random(salt, sizeof salt);
     body_hash(&header->body_hash, &store->founding.association, salt, draft->body);
     enum status status = header_encode(header, &bytes);
@@ -390,15 +387,15 @@ static enum status append_signed(struct store *store, const struct draft *draft,
         header_hash(&out->hash, &store->founding.association, buffer_bytes(&bytes));
         header_ref(&out->ref, header, &out->hash);
         const struct stored_entry entry = {
-            .log = *log,
+            .log = appending->log,
             .seq = header->seq,
             .hash = out->hash,
             .entry = {
                 .header = buffer_bytes(&bytes), .signature = bytes_of(signature, sizeof signature), .salt = bytes_of(salt, sizeof salt), .body = draft->body}};
-        status = log_add(store, row, &entry, BODY_HELD, &out->id);
+        status = log_add(store, &appending->row, &entry, BODY_HELD, &out->id);
     }
     buffer_fini(&bytes);
-    return status == STATUS_OK ? log_changed(store, row->id) : status;
+    return status == STATUS_OK ? log_changed(store, appending->row.id) : status;
 }
 
 enum status log_append(struct store *store, const struct draft *draft, struct stored *out) {
@@ -409,15 +406,15 @@ enum status log_append(struct store *store, const struct draft *draft, struct st
     enum status status = store_disk_room(store, STORE_OWN);
     if (status != STATUS_OK)
         return status;
-    struct log_id log;
-    struct log_row row;
-    status = own_log(store, draft->kind, &log);
+    struct appending appending;
+    struct log_row *row = &appending.row;
+    status = life_log(store, draft->kind, &appending.log, &appending.has_continues, &appending.continues);
     if (status == STATUS_OK)
-        status = log_row(store, &log, &row);
+        status = log_row(store, &appending.log, row);
     if (status == STATUS_NOT_FOUND)
-        status = log_begin(store, &log, &row.id);
+        status = log_begin(store, &appending.log, &row->id);
     if (status == STATUS_OK)
-        status = tail_prove(store, &log, &row);
+        status = tail_prove(store, &appending.log, row);
     if (status == STATUS_OK)
         status = store_touch(store);
     if (status != STATUS_OK)
@@ -426,7 +423,8 @@ enum status log_append(struct store *store, const struct draft *draft, struct st
     struct header *header = malloc(sizeof *header);
     if (header == NULL)
         return STATUS_NO_MEMORY;
-    status = append_signed(store, draft, &log, &row, header, out);
+    status = append_signed(store, draft, &appending, header, out);
+    store->life.said = true;
     free(header);
     if (status != STATUS_OK)
         memset(out, 0, sizeof *out);

@@ -12,6 +12,18 @@ static const struct migration steps[] = {
 #endif
     /* 2: a body may stand as one compressed frame (those that are held stay as they are); the views' records carry a shorter sum and are packed otherwise. */
     {1, NULL, NULL},
+    /* 3: a token knows when it was made, and the head of the root's log that it stands for; a log how far its control changes were taken, and how far it stood;
+     * branches that fell are kept beside the logs. */
+    {2,
+     "ALTER TABLE invitation ADD COLUMN invited INTEGER NOT NULL DEFAULT 0; ALTER TABLE invitation ADD COLUMN root BLOB;"
+     "ALTER TABLE log ADD COLUMN controlled INTEGER NOT NULL DEFAULT 0; ALTER TABLE log ADD COLUMN stands INTEGER NOT NULL DEFAULT 9223372036854775807;"
+     "ALTER TABLE log ADD COLUMN why INTEGER NOT NULL DEFAULT 0;"
+     "CREATE INDEX log_ahead ON log(id) WHERE controlled < head_seq AND kind > 1;"
+     "CREATE INDEX entry_erased ON entry(log, seq) WHERE body_state = 4;"
+     "CREATE TABLE fallen (log INTEGER NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL CHECK(length(hash)=32), header BLOB NOT NULL, signature BLOB NOT "
+     "NULL,"
+     " salt BLOB, body BLOB, body_state INTEGER NOT NULL, PRIMARY KEY(log, seq, hash)) STRICT;",
+     NULL},
 };
 enum { STEP_COUNT = sizeof steps / sizeof steps[0], PATH_BYTES = 1100 };
 

@@ -11,8 +11,11 @@ int64_t os_monotonic_ms(void);
 
 CHECKED enum status os_directory_make(const char *path);                                 /* 0700, parents too; OK if it is there */
 CHECKED enum status os_file_read(const char *path, size_t bytes_max, struct buffer *out); /* any file; TOO_LARGE */
-/* A secret file: never through a link, owned by this user, readable by nobody else (KEY_UNSAFE). */
+/* A secret file: a regular one of one name, never reached through a link; it and its directory belong to this user or to root, and nobody else may do anything with them. KEY_UNSAFE for any
+ * other. */
 CHECKED enum status os_secret_read(const char *path, size_t bytes_max, struct buffer *out);
+/* The same for what the service manager handed over (os_credential): root's own file may be readable by a list of accounts, which looks like a group. */
+CHECKED enum status os_handed_read(const char *path, size_t bytes_max, struct buffer *out);
 /* Makes a new file durably (0600 where secret, else 0644): written beside, synced, linked into place, directory synced. STORE_EXISTS if there is one. */
 CHECKED enum status os_file_create(const char *path, struct bytes content, bool secret);
 /* The same, replacing what is there. */
@@ -31,6 +34,43 @@ int64_t os_disk_free(const char *path);     /* bytes; -1 unknown */
 int64_t os_disk_size(const char *path);     /* bytes of the whole disk; -1 unknown */
 void os_memory_trim(void);                  /* what the process has freed goes back to the system, where there is a way */
 
+/* ---- whether a file is the one that was here (os_witness.c) ---- */
+
+enum { OS_BOOT_BYTES = 16 };
+/* Another at each start of the system; zeros: unknown. */
+void os_boot(uint8_t out[OS_BOOT_BYTES]);
+/* A file's number on its disk, and when the system says that it was last changed in any way: whatever is copied over it or in its place changes the one or the other. */
+struct os_mark { uint64_t file; int64_t changed_ns; };
+CHECKED enum status os_mark_touch(const char *path, struct os_mark *out); /* made where it is missing, changed now */
+CHECKED enum status os_mark_look(const char *path, struct os_mark *out);  /* NOT_FOUND */
+/* Writes a file in place, made where it is missing, without a sync: what is lost when the power goes is of no use after it. */
+CHECKED enum status os_file_note(const char *path, struct bytes content);
+
+/* ---- large files (os_copy.c) ---- */
+
+CHECKED enum status os_file_size(const char *path, int64_t *out);                                           /* FILE_UNREADABLE: no regular file */
+CHECKED enum status os_file_part(const char *path, int64_t offset, size_t bytes_max, struct buffer *out); /* replaces what out holds; less at the end of the file */
+CHECKED enum status os_file_copy(const char *from, const char *to);                                         /* durable, 0600, in place of what is at `to` */
+
+/* ---- accounts and secrets (os_account.c) ---- */
+
+enum { OS_ACCOUNT_BYTES = 65 };
+void os_account(long uid, char out[OS_ACCOUNT_BYTES]); /* the account's name on this PC; where it has none that can be written down, its number */
+long os_own_account(void);                            /* whom this process acts as */
+long os_own_group(void);                              /* the group that this process runs under */
+long os_owner(const char *path);                      /* whose it is; -1 unknown */
+long os_group(const char *name);                      /* a group's number; -1: there is none */
+/* A directory for secrets: what others may do with an empty one of this user is taken away; KEY_UNSAFE for any other with which they may do something. OK where it is not there. */
+CHECKED enum status os_directory_private(const char *path);
+/* Has the service manager handed over a credential of that name? Its path. */
+bool os_credential(const char *name, char *out, size_t size);
+/* Nothing of this process's memory goes into a core dump, or may be looked at by other processes of its user. As far as the system lets us. */
+void os_memory_guard(void);
+int64_t os_memory_size(void); /* bytes of memory that this PC has; -1 unknown */
+/* The first line of a file; path NULL: typed at the terminal, unseen, after the prompt. NOT_FOUND (no such file, nothing in it, no terminal), TOO_LARGE (with its end it takes more than
+ * size), PERMISSION, FILE_UNREADABLE. The caller wipes out whatever the outcome. */
+CHECKED enum status os_passphrase_read(const char *path, const char *prompt, char *out, size_t size);
+
 /* An exclusive lock on a file, held until os_unlock or the end of the process; who holds it may remove the file. wait_ms: how long to try. STORE_LOCKED: *holder (may be NULL) is
  * the process that has it. */
 struct os_lock { int fd; };
@@ -40,6 +80,9 @@ void os_unlock(struct os_lock *lock);
 /* Local stream sockets: frames of docs/control.md. Descriptors are plain ints (-1: none). */
 struct os_peer { long uid, gid, pid; };
 CHECKED enum status os_local_listen(int *out, const char *path);          /* 0600; a dead socket file is replaced, a live one is STORE_LOCKED; non-blocking */
+/* The same for a group: 0660, and given to it. PERMISSION where this user is not in it. */
+CHECKED enum status os_local_listen_group(int *out, const char *path, long gid);
+bool os_peer_in_group(int fd, const struct os_peer *peer, long gid);      /* of a connection that was accepted */
 CHECKED enum status os_local_accept(int *out, int listener, struct os_peer *peer); /* non-blocking; NOT_FOUND: nobody waits */
 CHECKED enum status os_local_connect(int *out, const char *path);         /* blocking; NO_DAEMON */
 void os_local_close(int *fd);                                             /* -1 is harmless; sets -1 */

@@ -47,7 +47,7 @@ static const struct sockaddr *name_of(const struct address *address) {
     return (const struct sockaddr *)&address->name;
 }
 
-static enum status listen_at(int fd, const struct address *address, const char *path) {
+static enum status listen_at(int fd, const struct address *address, const char *path, long gid) {
     if (bind(fd, name_of(address), sizeof address->name) != 0) {
         if (errno != EADDRINUSE)
             return errno == EACCES || errno == EROFS ? STATUS_PERMISSION : errno == ENOSPC ? STATUS_DISK_FULL : STATUS_DISK_ERROR;
@@ -62,25 +62,31 @@ static enum status listen_at(int fd, const struct address *address, const char *
             return STATUS_DISK_ERROR;
     }
     /* Before listen nobody can connect, so there is no moment at which others could. */
-    if (chmod(address->name.sun_path, 0600) != 0 || listen(fd, BACKLOG) != 0)
+    if (gid >= 0 && chown(address->name.sun_path, (uid_t)-1, (gid_t)gid) != 0)
+        return STATUS_PERMISSION;
+    if (chmod(address->name.sun_path, gid >= 0 ? 0660 : 0600) != 0 || listen(fd, BACKLOG) != 0)
         return STATUS_DISK_ERROR;
     return STATUS_OK;
 }
 
-enum status os_local_listen(int *out, const char *path) {
+enum status os_local_listen_group(int *out, const char *path, long gid) {
     *out = -1;
     struct address address;
-    enum status status = address_make(&address, path);
+    enum status status = address_make(&address, path); /* gid -1: for this user alone */
     if (status != STATUS_OK)
         return status;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    status = fd < 0 ? STATUS_NO_MEMORY : listen_at(fd, &address, path);
+    status = fd < 0 ? STATUS_NO_MEMORY : listen_at(fd, &address, path, gid);
     address_fini(&address);
     if (status == STATUS_OK)
         *out = fd;
     else
         os_local_close(&fd);
     return status;
+}
+
+enum status os_local_listen(int *out, const char *path) {
+    return os_local_listen_group(out, path, -1);
 }
 
 enum status os_local_accept(int *out, int listener, struct os_peer *peer) {

@@ -3,6 +3,7 @@
 #include "protocol/planted.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -174,7 +175,27 @@ enum status os_file_read(const char *path, size_t bytes_max, struct buffer *out)
     return status;
 }
 
-enum status os_secret_read(const char *path, size_t bytes_max, struct buffer *out) {
+/* Does it belong to this user or to root, and may nobody else do anything with it? */
+static enum status secret_kept(const struct stat *about, bool handed) {
+    mode_t others = S_IRWXG | S_IRWXO;
+    if (handed && about->st_uid == 0)
+        others &= ~(mode_t)(S_IRGRP | S_IXGRP);
+    bool kept = ((about->st_uid == geteuid() || about->st_uid == 0) && (about->st_mode & others) == 0) || PLANTED("secret-open-to-others");
+    return kept ? STATUS_OK : STATUS_KEY_UNSAFE;
+}
+
+/* Whoever may write into the directory may put another file there; whoever may search it may try. */
+static enum status secret_place(const char *path, bool handed) {
+    struct stat about;
+    char *directory = directory_of(path);
+    if (directory == NULL)
+        return STATUS_NO_MEMORY;
+    enum status status = stat(directory, &about) == 0 ? STATUS_OK : status_of_errno(errno);
+    free(directory);
+    return status == STATUS_OK ? secret_kept(&about, handed) : status;
+}
+
+static enum status secret_read(const char *path, bool handed, size_t bytes_max, struct buffer *out) {
     buffer_clear(out);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
@@ -183,12 +204,45 @@ enum status os_secret_read(const char *path, size_t bytes_max, struct buffer *ou
     enum status status = STATUS_OK;
     if (fstat(fd, &about) != 0)
         status = status_of_errno(errno);
-    else if (!S_ISREG(about.st_mode) || about.st_uid != geteuid() || (about.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-        status = STATUS_KEY_UNSAFE;
+    else if (!S_ISREG(about.st_mode) || about.st_nlink != 1)
+        status = STATUS_KEY_UNSAFE; /* by another name it can be read from a place that is not looked at here */
+    else
+        status = secret_kept(&about, handed);
+    if (status == STATUS_OK)
+        status = secret_place(path, handed);
     if (status == STATUS_OK)
         status = read_all(fd, bytes_max, out);
     close(fd);
     return status;
+}
+
+enum status os_secret_read(const char *path, size_t bytes_max, struct buffer *out) {
+    return secret_read(path, false, bytes_max, out);
+}
+
+enum status os_handed_read(const char *path, size_t bytes_max, struct buffer *out) {
+    return secret_read(path, true, bytes_max, out);
+}
+
+static bool is_empty(const char *path) {
+    DIR *directory = opendir(path);
+    if (directory == NULL)
+        return false;
+    int names = 0;
+    while (names <= 2 && readdir(directory) != NULL)
+        names++; /* itself and the one above are always there */
+    closedir(directory);
+    return names <= 2;
+}
+
+enum status os_directory_private(const char *path) {
+    struct stat about;
+    if (stat(path, &about) != 0 || (about.st_mode & (S_IRWXG | S_IRWXO)) == 0)
+        return STATUS_OK;
+    /* Only where nothing else can be meant by it: a directory of people's files is not ours to shut. */
+    if (about.st_uid != geteuid() || !is_empty(path))
+        return STATUS_KEY_UNSAFE;
+    return chmod(path, S_IRWXU) == 0 ? STATUS_OK : STATUS_PERMISSION;
 }
 
 void os_file_reread(const char *path) {

@@ -1,6 +1,7 @@
 #include "store/log.h"
 
 #include "protocol/planted.h"
+#include "store/branch.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -13,8 +14,9 @@ struct work {
     struct header *header;
     struct log_id log; /* whose row stands in `row`: entries come log by log */
     struct log_row row;
-    bool row_known, room_known[2]; /* room: for control entries or not */
-    int64_t *touched;              /* rows of logs that changed */
+    bool row_known, row_forked, row_fallen,
+        room_known[2]; /* forked: there is evidence; fallen: a branch of the log fell here; room: for control entries or not */
+    int64_t *touched;  /* rows of logs that changed */
     size_t touched_count;
     struct fresh *fresh; /* entries that came with their bodies: applied from here */
     size_t fresh_count;
@@ -48,6 +50,8 @@ static enum status row_of(struct work *work, const struct log_id *log, bool make
     enum status status = log_row(work->store, log, &work->row);
     if (status == STATUS_NOT_FOUND && make)
         status = log_begin(work->store, log, &work->row.id);
+    if (status == STATUS_OK)
+        status = branch_marks(work->store, work->row.id, &work->row_forked, &work->row_fallen);
     work->row_known = status == STATUS_OK;
     return status;
 }
@@ -60,13 +64,39 @@ static enum status part_forget(struct store *store, int64_t entry_id) {
     return query_run(&query);
 }
 
+/* The entry whose body came. *id 0: it is none of the log any more, its branch fell between what was asked for and what came. */
+static enum status entry_of(struct work *work, const struct persist *item, int64_t *id) {
+    struct store *store = work->store;
+    enum status status = row_of(work, &item->log, false);
+    if (status == STATUS_OK)
+        status = log_find(store, &item->log, item->seq, id);
+    if (status == STATUS_NOT_FOUND && work->row_known && work->row_fallen)
+        return STATUS_OK;
+    if (status != STATUS_OK || !work->row_fallen || item->kind != PERSIST_BODY)
+        return status;
+    struct stored_entry held;
+    status = log_read(store, *id, &held, work->header);
+    if (status == STATUS_OK && body_verify(&store->founding.association, work->header, item->entry.salt, item->entry.body) != STATUS_OK)
+        *id = 0;
+    return status;
+}
+
+/* A body that was for others when its entry was passed: its log is taken up again from there. */
+static enum status take_up_again(struct store *store, int64_t entry_id) {
+    struct query query = db_query(store->db, "UPDATE log SET applied = min(applied, e.seq - 1), controlled = min(controlled, e.seq - 1) FROM entry e"
+                                             " WHERE e.id = ? AND e.log = log.id AND e.body_state = 3");
+    query_bind_int(&query, entry_id);
+    return query_run(&query);
+}
+
 static enum status body_put(struct work *work, const struct persist *item) {
     struct store *store = work->store;
     struct bytes body;
     int64_t id;
-    enum status status = row_of(work, &item->log, false);
-    if (status == STATUS_OK)
-        status = log_find(store, &item->log, item->seq, &id);
+    enum status status = entry_of(work, item, &id);
+    if (status != STATUS_OK || id == 0)
+        return status;
+    status = take_up_again(store, id);
     if (status == STATUS_OK)
         status = log_keep_body(store, item->entry.body, &body);
     if (status != STATUS_OK)
@@ -83,14 +113,26 @@ static enum status body_put(struct work *work, const struct persist *item) {
     return status;
 }
 
+/* Neither held nor erased? */
+static enum status body_wanted(struct store *store, int64_t entry_id, bool *out) {
+    struct query query = db_query(store->db, "SELECT body_state FROM entry WHERE id = ?");
+    query_bind_int(&query, entry_id);
+    int64_t state = query_next(&query) ? query_int(&query, 0) : BODY_HELD;
+    *out = state == BODY_MISSING || state == BODY_WITHHELD;
+    return query_end(&query);
+}
+
 /* What is held is cut at the offset, the part appended: two tries at one body, begun on two links, come out as one. */
 static enum status part_put(struct work *work, const struct persist *item) {
     struct store *store = work->store;
     int64_t id;
+    bool wanted = true;
     enum status status = room(work, &item->log, CLASS_DOCUMENT);
     if (status == STATUS_OK)
-        status = log_find(store, &item->log, item->seq, &id);
-    if (status != STATUS_OK)
+        status = entry_of(work, item, &id);
+    if (status == STATUS_OK && id != 0)
+        status = body_wanted(store, id, &wanted);
+    if (status != STATUS_OK || id == 0 || !wanted)
         return status;
     if (item->part.len == 0)
         return part_forget(store, id);
@@ -135,12 +177,18 @@ static enum status fork_put(struct work *work, const struct persist *item) {
     query_bind_blob(&query, item->entry.header);
     query_bind_blob(&query, item->entry.signature);
     status = query_run(&query);
+    touch_log(work, work->row.id); /* those above and below are told, too */
+    if (status == STATUS_OK)
+        status = life_forgot(store, &item->log);
     if (status != STATUS_OK || PLANTED("evidence-piles-up"))
         return status;
     query = db_query(store->db, "DELETE FROM fork WHERE log = ?1 AND (seq > (SELECT min(seq) FROM fork WHERE log = ?1)"
                                 " OR hash NOT IN (SELECT hash FROM fork WHERE log = ?1 ORDER BY seq, hash LIMIT 2))");
     query_bind_int(&query, work->row.id);
-    return query_run(&query);
+    status = query_run(&query);
+    work->row_forked = true;
+    store->fork_shown = work->row.id;
+    return status == STATUS_OK && !PLANTED("fork-untold") ? branch_evidence_give(store, work->row.id) : status;
 }
 
 /* An entry at or below the head: the one held (then its body may be new), or another, which is evidence. */
@@ -160,6 +208,34 @@ static enum status entry_again(struct work *work, const struct persist *item) {
     return item->entry.salt.len > 0 ? body_put(work, item) : STATUS_OK;
 }
 
+/* What becomes of the body of an entry that has come; one that was erased is dropped on sight. */
+static int state_of(struct work *work, struct persist *item) {
+    struct store *store = work->store;
+    struct ref ref;
+    header_ref(&ref, work->header, &item->hash);
+    if (work->header->cls != CLASS_CONTROL && tree_erased(store->tree, &ref) && !PLANTED("erased-comes-back")) {
+        item->entry.salt = item->entry.body = (struct bytes){0};
+        return BODY_ERASED;
+    }
+    if (item->entry.salt.len > 0)
+        return BODY_HELD;
+    bool entitled = work->header->cls == CLASS_CONTROL || tree_may_hold_body(store->tree, &store->unit, work->header); /* control goes with the log */
+    return entitled || PLANTED("withheld-is-missing") ? BODY_MISSING : BODY_WITHHELD;
+}
+
+/* It is kept already, as one of a branch that fell. */
+static enum status entry_returns(struct work *work, const struct persist *item) {
+    struct ref ref;
+    bool returned;
+    header_ref(&ref, work->header, &item->hash);
+    enum status status = branch_return(work->store, work->row.id, &ref, &item->hash, work->header, &returned);
+    if (status == STATUS_OK && returned) {
+        touch_log(work, work->row.id);
+        status = log_row(work->store, &item->log, &work->row);
+    }
+    return status == STATUS_OK && returned ? branch_evidence_give(work->store, work->row.id) : status;
+}
+
 static enum status entry_put(struct work *work, const struct persist *item) {
     struct store *store = work->store;
     enum status status = header_decode(work->header, item->entry.header);
@@ -171,12 +247,18 @@ static enum status entry_put(struct work *work, const struct persist *item) {
         return status;
     if (item->seq <= work->row.head_seq)
         return entry_again(work, item);
-    if (item->seq != work->row.head_seq + 1 || (item->seq > 1 && !ID_EQUAL(&work->header->prev, &work->row.head_hash)))
+    bool follows = item->seq == work->row.head_seq + 1 && (item->seq == 1 || ID_EQUAL(&work->header->prev, &work->row.head_hash)), fallen = false;
+    if (work->row_fallen)
+        status = branch_has_fallen(store, work->row.id, item->seq, &item->hash, &fallen);
+    if (status == STATUS_OK && fallen && follows)
+        return entry_returns(work, item);
+    if (status != STATUS_OK || fallen || (work->row_fallen && !follows))
+        return status; /* of the branch that fell, which somebody still has: it is kept already, and no part of the log */
+    if (!follows)
         return STATUS_GAP;
-    int state = BODY_HELD;
-    if (item->entry.salt.len == 0)
-        state = tree_may_hold_body(store->tree, &store->unit, work->header) || PLANTED("withheld-is-missing") ? BODY_MISSING : BODY_WITHHELD;
-    const struct stored_entry entry = {.log = item->log, .seq = item->seq, .hash = item->hash, .entry = item->entry};
+    struct persist kept = *item; /* as it will stand: without a body that was erased */
+    int state = state_of(work, &kept);
+    const struct stored_entry entry = {.log = item->log, .seq = item->seq, .hash = item->hash, .entry = kept.entry};
     int64_t id;
     status = log_add(store, &work->row, &entry, state, &id);
     if (status == STATUS_OK && state == BODY_HELD)
@@ -184,7 +266,9 @@ static enum status entry_put(struct work *work, const struct persist *item) {
     work->row.head_seq = item->seq;
     work->row.head_hash = item->hash;
     touch_log(work, work->row.id);
-    return status;
+    if (status == STATUS_OK && work->row_forked)
+        status = branch_evidence_give(store, work->row.id); /* a pin may name what is held now */
+    return status == STATUS_OK ? life_forgot(store, &item->log) : status;
 }
 
 /* ---- receipts ---- */
@@ -236,6 +320,7 @@ static enum status attempt(struct work *work, const struct persist *items, size_
     struct store *store = work->store;
     enum status status = store_begin(store);
     work->row_known = false;
+    store->fork_shown = 0;
     work->touched_count = work->fresh_count = 0;
     if (status != STATUS_OK)
         return status;

@@ -2,6 +2,7 @@
 #include "store/internal.h"
 
 #include "store/key_file.h"
+#include "store/restore.h"
 #include "store/schema.h"
 
 #include <stdio.h>
@@ -59,11 +60,14 @@ static enum status directory_ready(struct store *store, bool create) {
     char path[PATH_BYTES];
     if (create) {
         store->made.directory_there = length_there(store->dir);
-        return os_directory_make(store->dir);
+        enum status made = os_directory_make(store->dir);
+        return made == STATUS_OK ? os_directory_private(store->dir) : made;
     }
     enum status status = path_in(path, store->dir, "store.db");
     if (status == STATUS_OK)
         status = os_file_look(path);
+    if (status == STATUS_NOT_FOUND && restore_waits(store->dir))
+        return STATUS_OK;
     return status == STATUS_NOT_FOUND ? STATUS_STORE_MISSING : status;
 }
 
@@ -86,7 +90,9 @@ static enum status keys_ready(struct store *store, bool create) {
     store->keys = key_file_room();
     if (store->keys == NULL)
         return STATUS_NO_MEMORY;
-    status = key_file_load(path, store->keys);
+    status = key_file_handed(store->keys); /* what the service manager hands over comes first: then no key need lie in the directory */
+    if (status == STATUS_NOT_FOUND)
+        status = key_file_load(path, store->keys);
     if (status != STATUS_NOT_FOUND)
         return status;
     if (!create)
@@ -136,6 +142,7 @@ static struct store *store_new(void) {
     buffer_init(&store->replica_entry, ENTRY_BYTES_MAX);
     buffer_init(&store->replica_part, ENTRY_BYTES_MAX);
     buffer_init(&store->replica_receipt, RECEIPT_BYTES_MAX);
+    buffer_init(&store->replica_evidence, ENTRY_BYTES_MAX);
     store->scratch = malloc(sizeof *store->scratch);
     store->seen_header = malloc(sizeof *store->seen_header);
     return store;
@@ -156,6 +163,8 @@ enum status store_prepare(struct store **out, const char *dir, bool create, int6
         status = directory_ready(store, create);
     if (status == STATUS_OK)
         status = lock_ready(store, create, wait_ms, holder);
+    if (status == STATUS_OK)
+        status = restore_complete(store->dir);
     if (status == STATUS_OK)
         status = keys_ready(store, create);
     if (status == STATUS_OK)

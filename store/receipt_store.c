@@ -170,9 +170,12 @@ static enum status take_receipt(struct store *store, struct bytes bytes, uint32_
     if (status != STATUS_OK || (!ours && !PLANTED("receipt-of-another-branch")))
         return status;
     reach->stored = receipt.bodies > reach->stored ? receipt.bodies : reach->stored;
-    reach->counted = receipt.applied > reach->counted ? receipt.applied : reach->counted;
+    uint64_t counted = receipt.applied > receipt.aside ? receipt.applied - receipt.aside : 0; /* what is set aside there does not count there */
+    if (PLANTED("aside-is-counted"))
+        counted = receipt.applied;
+    reach->counted = counted > reach->counted ? counted : reach->counted;
     if (unit == 0)
-        reach->root = receipt.applied > reach->root ? receipt.applied : reach->root;
+        reach->root = counted > reach->root ? counted : reach->root;
     return STATUS_OK;
 }
 

@@ -2,6 +2,7 @@
  * merged anew from all standing puts of the record: slower, and equal by construction to what any other order of arrival gives. */
 #include "store/record_apply.h"
 
+#include "protocol/person.h"
 #include "protocol/planted.h"
 #include "store/apply.h"
 #include "store/form_view.h"
@@ -303,10 +304,11 @@ struct verdict {
     struct bytes detail; /* what it waits for */
 };
 
-/* A form of another branch is none for this unit, whose own offices never get to know it: those above must see the put as they do. */
+/* A form of another branch is none for this unit, whose own offices never get to know it: those above must see the put as they do. A unit that has moved keeps what it
+ * wrote by the forms of those it stood under. */
 static bool in_force(const struct store *store, const struct form_family *family, uint32_t unit) {
     uint32_t issuer = tree_unit(store->tree, &family->issuer);
-    return issuer != TREE_NONE && tree_over(store->tree, issuer, unit);
+    return issuer != TREE_NONE && tree_ever_over(store->tree, issuer, unit);
 }
 
 static struct verdict judge(struct store *store, const struct put *put, const struct header *header, const struct form_family **family,
@@ -342,6 +344,8 @@ enum step { JUDGE = 1, APPLY = 2 };
 
 static enum status apply_change(struct store *store, const struct stored_entry *entry, const struct header *header, const struct change *change,
                                 unsigned steps) {
+    if (person_is(change->kind))
+        return STATUS_OK; /* kept with the body, and judged by nobody */
     if (change->kind != CHANGE_PUT)
         return apply_set_aside(store, entry->id, change->place, STATUS_CHANGE_UNKNOWN, (struct bytes){0});
     struct put put;
@@ -369,9 +373,12 @@ static enum status prove_all(struct bytes bytes, bool *sound) {
     struct body_reader body;
     struct change change;
     struct put put;
+    struct person person;
     *sound = body_open(&body, bytes, CLASS_RECORD) == STATUS_OK;
     while (*sound && body_next(&body, &change)) {
-        enum status status = change.kind == CHANGE_PUT ? put_decode(&put, change.payload) : STATUS_OK;
+        enum status status = change.kind == CHANGE_PUT     ? put_decode(&put, change.payload)
+                             : person_is(change.kind) ? person_decode(&person, change.payload)
+                                                      : STATUS_OK;
         if (change.kind == CHANGE_PUT)
             put_fini(&put);
         if (status == STATUS_NO_MEMORY)
@@ -415,11 +422,9 @@ static enum status apply_all(struct store *store, const struct stored_entry *ent
 }
 
 enum status record_apply(struct store *store, const struct stored_entry *entry, const struct header *header) {
-    struct body_reader body;
     struct change only;
-    bool sound = body_open(&body, entry->entry.body, CLASS_RECORD) == STATUS_OK;
     enum status status;
-    if (sound && body_only(&body, &only) && only.kind == CHANGE_PUT)
+    if (person_body_only(entry->entry.body, CLASS_RECORD, &only) && only.kind == CHANGE_PUT)
         status = apply_change(store, entry, header, &only, JUDGE | APPLY); /* which finds out whether it is well formed */
     else
         status = apply_all(store, entry, header);

@@ -1,3 +1,4 @@
+#include "store/lane.h"
 #include "store/log.h"
 
 #include <stdlib.h>
@@ -34,9 +35,31 @@ static bool replica_may_hold_log(void *ctx, const struct unit_id *unit, const st
     return tree_may_hold_log(store->tree, unit, log) && epoch_has_room(store, log);
 }
 
+static bool replica_may_accept_log(void *ctx, const struct unit_id *peer, const struct log_id *log) {
+    struct store *store = ctx;
+    (void)peer;
+    return tree_may_accept_log(store->tree, &store->unit, log) && epoch_has_room(store, log);
+}
+
+/* The body of an entry held that a standing erasure names is nobody's. One that is not held yet is dropped when it comes (store/persist.c). */
+static bool erased(struct store *store, const struct header *header) {
+    struct ref ref = {.log = header->log, .seq = header->seq};
+    struct hash hash;
+    struct query query =
+        db_query(store->db, "SELECT e.hash FROM log l JOIN entry e ON e.log = l.id WHERE l.node = ? AND l.kind = ? AND l.epoch = ? AND e.seq = ?");
+    bind_log(&query, &header->log);
+    query_bind_int(&query, (int64_t)header->seq);
+    bool found = query_next(&query);
+    if (found) {
+        query_fixed(&query, 0, hash.b, sizeof hash.b);
+        ref.hash = hash_short(&hash);
+    }
+    return query_end(&query) == STATUS_OK && found && tree_erased(store->tree, &ref);
+}
+
 static bool replica_may_hold_body(void *ctx, const struct unit_id *unit, const struct header *header) {
-    const struct store *store = ctx;
-    return tree_may_hold_body(store->tree, unit, header);
+    struct store *store = ctx;
+    return tree_may_hold_body(store->tree, unit, header) && !(header->cls != CLASS_CONTROL && tree_erases(store->tree) && erased(store, header));
 }
 
 static bool replica_may_hold_receipt(void *ctx, const struct unit_id *unit, const struct node_id *holder, const struct log_id *log) {
@@ -48,8 +71,40 @@ static bool replica_may_hold_receipt(void *ctx, const struct unit_id *unit, cons
 
 struct shared_log {
     struct log_head head;
-    uint32_t author; /* handle in the tree; TREE_NONE: the recovery log */
+    uint32_t author; /* handle in the tree; TREE_NONE: the recovery keys, or a node that waits */
 };
+/* Evidence: the headers at one seq of a log, in the table of forks and in the log itself. */
+static const char SELECT_EVIDENCE[] = "SELECT f.hash, f.header, f.signature FROM fork f WHERE f.log = ?1 AND f.seq = ?2"
+                                      " UNION SELECT e.hash, e.header, e.signature FROM entry e WHERE e.log = ?1 AND e.seq = ?2 ORDER BY 1 LIMIT 2";
+
+static const char SELECT_EVIDENCE_OF_LOG[] =
+    "SELECT f.hash, f.header, f.signature FROM fork f WHERE f.log = ?1 UNION SELECT e.hash, e.header, e.signature FROM entry e WHERE e.log = ?1"
+    " AND e.seq = (SELECT min(seq) FROM fork WHERE log = ?1)";
+
+static enum status fork_mark(struct store *store, const struct log_id *log, uint64_t seq, struct fork_mark *out) {
+    struct log_row row;
+    *out = (struct fork_mark){0};
+    enum status status = log_row(store, log, &row);
+    if (status != STATUS_OK)
+        return status;
+    struct query query = db_query(store->db, SELECT_EVIDENCE);
+    query_bind_int(&query, row.id);
+    query_bind_int(&query, (int64_t)seq);
+    struct short_hash *const hashes[] = {&out->one, &out->other};
+    size_t count = 0;
+    for (; count < 2 && query_next(&query); count++) {
+        struct hash hash;
+        query_fixed(&query, 0, hash.b, sizeof hash.b);
+        *hashes[count] = hash_short(&hash);
+    }
+    status = query_end(&query);
+    if (status == STATUS_OK && count == 2)
+        out->seq = seq;
+    else
+        *out = (struct fork_mark){0};
+    return status;
+}
+
 struct gather {
     struct store *store;
     const struct unit_id *peer;
@@ -72,10 +127,11 @@ static void gather_rows(struct gather *gather, struct query *query) {
         log.head.hash = hash_short(&hash);
         if (log.head.log.kind != LOG_RECOVERY)
             log.author = tree_node(store->tree, &log.head.log.node);
-        bool judged = log.head.log.kind == LOG_RECOVERY || log.author != TREE_NONE; /* a log whose author is not admitted here is not shared */
-        if (!judged || log.head.seq == 0 || !tree_may_hold_log(store->tree, &store->unit, &log.head.log) ||
-            !tree_may_hold_log(store->tree, gather->peer, &log.head.log))
-            continue;
+        if (log.head.seq == 0 || !tree_may_accept_log(store->tree, &store->unit, &log.head.log) || !tree_may_hold_log(store->tree, gather->peer, &log.head.log))
+            continue; /* also a log whose author is not admitted here */
+        uint64_t forked = (uint64_t)query_int(query, 5);
+        if (forked > 0 && (gather->status = fork_mark(store, &log.head.log, forked, &log.head.fork)) != STATUS_OK)
+            break;
         if (gather->count == gather->capacity) {
             size_t capacity = gather->capacity > 0 ? gather->capacity * 2 : 64;
             struct shared_log *grown = realloc(gather->logs, capacity * sizeof *grown);
@@ -94,7 +150,8 @@ static void gather_rows(struct gather *gather, struct query *query) {
 }
 
 static void gather_node(struct gather *gather, const struct node_id *node) {
-    struct query query = db_query(gather->store->db, "SELECT node, kind, epoch, head_seq, head_hash FROM log WHERE node = ?");
+    struct query query =
+        db_query(gather->store->db, "SELECT node, kind, epoch, head_seq, head_hash, (SELECT min(seq) FROM fork WHERE log = log.id) FROM log WHERE node = ?");
     query_bind_blob(&query, bytes_of(node->b, sizeof node->b));
     gather_rows(gather, &query);
 }
@@ -110,8 +167,8 @@ static bool gather_unit(void *arg, uint32_t unit, unsigned depth) {
     return gather->status == STATUS_OK;
 }
 
-/* What two units share lies in the subtree and the line of either: of a parent and one of 3,321 children, the child's is a handful. So a session costs what its
- * peer may see, not what this node holds. */
+/* What two units share lies in what either may hold: its subtree, its line, and whoever a move has made part of that. Of a parent and one of 3,321 children,
+ * the child's is a handful. So a session costs what its peer may see, not what this node holds. */
 static void gather_all(struct gather *gather) {
     struct store *store = gather->store;
     static const struct node_id recovery;
@@ -120,31 +177,55 @@ static void gather_all(struct gather *gather) {
     if (peer == TREE_NONE && own == TREE_NONE)
         return;
     uint32_t lower = peer == TREE_NONE || (own != TREE_NONE && tree_is_under(store->tree, own, peer, TREE_TODAY)) ? own : peer;
-    uint32_t line[LINE_UNITS_MAX];
-    size_t above = tree_line(store->tree, lower, TREE_TODAY, line);
-    for (size_t i = 0; i < above; i++)
-        gather_unit(gather, line[i], 0);
+    enum status status = tree_each_above(store->tree, lower, gather_unit, gather);
+    if (gather->status == STATUS_OK)
+        gather->status = status;
     tree_walk(store->tree, lower, TREE_TODAY, gather_unit, gather);
+    if (lower == own)
+        tree_each_named(store->tree, own, gather_unit, gather);
+    const uint32_t *waiting;
+    size_t count = tree_waiting_nodes(store->tree, &waiting);
+    for (size_t i = 0; gather->status == STATUS_OK && i < count; i++)
+        gather_node(gather, &tree_node_at(store->tree, waiting[i])->id);
 }
 
 static void gather_since(struct gather *gather, uint64_t since) {
-    struct query query = db_query(gather->store->db, "SELECT node, kind, epoch, head_seq, head_hash FROM log WHERE version > ?");
+    struct query query =
+        db_query(gather->store->db, "SELECT node, kind, epoch, head_seq, head_hash, (SELECT min(seq) FROM fork WHERE log = log.id) FROM log WHERE version > ?");
     query_bind_int(&query, since > INT64_MAX ? INT64_MAX : (int64_t)since);
     gather_rows(gather, &query);
 }
 
-/* The recovery log, then by the author's seniority, the directive log before the report log, then epochs. */
+/* The recovery log, then by the author's seniority, then those that wait; the directive log before the report log, then epochs. */
 static int shared_log_order(const void *x, const void *y, void *arg) {
     const struct shared_log *a = x, *b = y;
     const struct tree *tree = arg;
-    bool a_recovery = a->author == TREE_NONE, b_recovery = b->author == TREE_NONE;
+    bool a_recovery = a->head.log.kind == LOG_RECOVERY, b_recovery = b->head.log.kind == LOG_RECOVERY;
     if (a_recovery || b_recovery)
         return (int)b_recovery - (int)a_recovery;
+    bool a_waits = a->author == TREE_NONE, b_waits = b->author == TREE_NONE;
+    if (a_waits != b_waits)
+        return (int)a_waits - (int)b_waits;
+    if (a_waits && !ID_EQUAL(&a->head.log.node, &b->head.log.node))
+        return ID_COMPARE(&a->head.log.node, &b->head.log.node);
     if (a->author != b->author)
         return tree_seniority(tree, a->author, b->author);
     if (a->head.log.kind != b->head.log.kind)
         return a->head.log.kind == LOG_DIRECTIVE ? -1 : 1;
     return ID_COMPARE(&a->head.log.epoch, &b->head.log.epoch);
+}
+
+/* Which logs go before others. */
+static enum status mark_cuts(struct gather *gather) {
+    const struct tree *tree = gather->store->tree;
+    uint8_t *cutters = calloc(tree_node_count(tree), 1);
+    if (cutters == NULL)
+        return STATUS_NO_MEMORY;
+    bool any = tree_cutters(tree, cutters);
+    for (size_t i = 0; any && i < gather->count; i++)
+        gather->logs[i].head.cuts = gather->logs[i].author != TREE_NONE && cutters[gather->logs[i].author] != 0;
+    free(cutters);
+    return STATUS_OK;
 }
 
 static enum status replica_each_shared_log(void *ctx, const struct unit_id *peer, uint64_t since, log_head_fn fn, void *arg) {
@@ -156,6 +237,8 @@ static enum status replica_each_shared_log(void *ctx, const struct unit_id *peer
         gather_since(&gather, since);
     else
         gather_all(&gather);
+    if (gather.status == STATUS_OK && gather.count > 0)
+        gather.status = mark_cuts(&gather);
     if (gather.status == STATUS_OK && gather.count > 0) {
         qsort_r(gather.logs, gather.count, sizeof gather.logs[0], shared_log_order, store->tree);
         for (size_t i = 0; i < gather.count && fn(arg, &gather.logs[i].head); i++) {}
@@ -181,6 +264,38 @@ static enum status replica_entry(void *ctx, const struct log_id *log, uint64_t s
     struct stored_entry stored;
     enum status status = log_read_at(store, log, seq, &store->replica_entry, &stored);
     *out = stored.entry;
+    return status;
+}
+
+static enum status replica_evidence(void *ctx, const struct log_id *log, const struct short_hash *wanted, struct entry *out) {
+    struct store *store = ctx;
+    struct buffer *memory = &store->replica_evidence;
+    struct log_row row;
+    size_t header_len = 0;
+    *out = (struct entry){0};
+    buffer_clear(memory);
+    enum status status = log_row(store, log, &row);
+    if (status != STATUS_OK)
+        return status;
+    struct query query = db_query(store->db, SELECT_EVIDENCE_OF_LOG);
+    query_bind_int(&query, row.id);
+    while (status == STATUS_OK && memory->len == 0 && query_next(&query)) {
+        struct bytes hash = query_blob(&query, 0);
+        if (hash.len < sizeof wanted->b || memcmp(hash.data, wanted->b, sizeof wanted->b) != 0)
+            continue;
+        struct bytes header = query_blob(&query, 1);
+        header_len = header.len;
+        status = buffer_append(memory, header.data, header.len);
+        struct bytes signature = query_blob(&query, 2);
+        if (status == STATUS_OK)
+            status = buffer_append(memory, signature.data, signature.len);
+    }
+    enum status ended = query_end(&query);
+    status = ended != STATUS_OK ? ended : status;
+    if (status == STATUS_OK && memory->len == 0)
+        return STATUS_NOT_FOUND;
+    if (status == STATUS_OK)
+        *out = (struct entry){.header = bytes_of(memory->data, header_len), .signature = bytes_of(memory->data + header_len, memory->len - header_len)};
     return status;
 }
 
@@ -230,7 +345,7 @@ static uint32_t replica_partial(void *ctx, const struct log_id *log, uint64_t se
 
 static enum status replica_node(void *ctx, const struct node_id *node, uint8_t signing_key[32], struct unit_id *unit) {
     const struct store *store = ctx;
-    uint32_t at = tree_node(store->tree, node);
+    uint32_t at = tree_held_node(store->tree, node);
     if (at == TREE_NONE) {
         memset(signing_key, 0, 32);
         memset(unit, 0, sizeof *unit);
@@ -238,8 +353,23 @@ static enum status replica_node(void *ctx, const struct node_id *node, uint8_t s
     }
     const struct tree_node *found = tree_node_at(store->tree, at);
     memcpy(signing_key, found->signing_key, 32);
-    *unit = *tree_unit_id(store->tree, found->unit);
+    const struct log_id log = {.node = *node, .kind = LOG_DIRECTIVE};
+    *unit = *tree_unit_id(store->tree, tree_author_unit(store->tree, &log));
     return STATUS_OK;
+}
+
+/* ---- the lane of a revoked key ---- */
+
+static bool replica_revoked(void *ctx, const struct node_id *node) {
+    return lane_revoked(ctx, node);
+}
+
+static enum status replica_each_lane_log(void *ctx, const struct node_id *node, log_head_fn fn, void *arg) {
+    return lane_each_log(ctx, node, fn, arg);
+}
+
+static bool replica_has_room(void *ctx, const struct log_id *log, uint64_t seq, uint64_t entries, uint64_t bytes) {
+    return lane_has_room(ctx, log, seq, entries, bytes);
 }
 
 /* ---- receipts ---- */
@@ -310,9 +440,14 @@ static const struct replica_ops replica_table = {
     .each_shared_log = replica_each_shared_log,
     .head = replica_head,
     .may_hold_log = replica_may_hold_log,
+    .may_accept_log = replica_may_accept_log,
     .may_hold_body = replica_may_hold_body,
     .entry = replica_entry,
+    .evidence = replica_evidence,
     .each_gap = replica_each_gap,
+    .revoked = replica_revoked,
+    .each_lane_log = replica_each_lane_log,
+    .has_room = replica_has_room,
     .partial = replica_partial,
     .node = replica_node,
     .each_receipt = replica_each_receipt,

@@ -3,6 +3,7 @@
 
 #include "protocol/planted.h"
 #include "store/json_memory.h"
+#include "store/local_right.h"
 
 #include <stdarg.h>
 
@@ -10,9 +11,20 @@ enum { ID_LENGTH_MIN = 8, ID_LENGTH_MAX = 64, ANSWERS_KEPT = 1000, PROBLEMS_MAX 
 
 static const struct request_verb *const verb_tables[] = {
     request_unit_verbs,   request_form_verbs, request_record_verbs,   request_import_verbs,
-    request_rollup_verbs, request_node_verbs, request_document_verbs, request_care_verbs,
+    request_rollup_verbs, request_node_verbs, request_document_verbs, request_care_verbs, request_trust_verbs,
 };
 static const char *const daemon_verbs[] = {"sync", "stop"};
+
+const char *request_verb_name(size_t at) {
+    for (size_t i = 0; i < sizeof verb_tables / sizeof verb_tables[0]; i++) {
+        for (const struct request_verb *verb = verb_tables[i]; verb->name != NULL; verb++) {
+            if (at-- == 0) {
+                return verb->name;
+            }
+        }
+    }
+    return at < sizeof daemon_verbs / sizeof daemon_verbs[0] ? daemon_verbs[at] : NULL;
+}
 
 /* ---- refusing ---- */
 
@@ -204,7 +216,26 @@ static bool id_valid(const json_t *id) {
     return len >= ID_LENGTH_MIN && len <= ID_LENGTH_MAX && strlen(json_string_value(id)) == len;
 }
 
+bool store_request_allowed(struct store *store, const struct store_caller *caller, const json_t *request, json_t **refused) {
+    json_memory_watch();
+    const char *name = json_string_value(json_object_get(request, "do"));
+    json_t *args = NULL;
+    *refused = NULL;
+    if (name == NULL) {
+        return true; /* it is no request, and refused for that */
+    }
+    enum status status = local_right_check(store, caller, name, json_object_get(request, "args"), &args);
+    if (status != STATUS_OK) {
+        *refused = refusal(status, args, NULL);
+    }
+    return status == STATUS_OK;
+}
+
 json_t *store_request(struct store *store, const struct store_caller *caller, const json_t *request) {
+    json_t *refused;
+    if (!store_request_allowed(store, caller, request, &refused)) {
+        return refused;
+    }
     json_memory_watch();
     const char *name = json_string_value(json_object_get(request, "do"));
     const json_t *id = json_object_get(request, "id"), *args = json_object_get(request, "args");

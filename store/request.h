@@ -17,6 +17,8 @@ bool request_flag(const struct request *request, const char *key);              
 CHECKED enum status request_integer(struct request *request, const char *key, int64_t fallback, int64_t *out); /* BAD_REQUEST if it is none */
 /* Level as people write it, number or name: LEVEL_UNKNOWN (refused). */
 CHECKED enum status request_level(struct request *request, const char *text, unsigned *out);
+/* The verbs there are, by number from 0, those that only a daemon serves too; NULL after the last. */
+const char *request_verb_name(size_t at);
 json_t *request_string(struct bytes text); /* new reference; NULL without memory */
 json_t *request_hex_json(const void *bytes, size_t len);
 

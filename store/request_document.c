@@ -1,7 +1,7 @@
 /* Requests about documents: send, inbox. */
 #include "store/document.h"
 #include "store/period.h"
-#include "store/request.h"
+#include "store/request_person.h"
 
 #include <stdlib.h>
 
@@ -97,7 +97,7 @@ static enum status read_selector(struct audience *audience) {
 /* ---- send: what it says ---- */
 
 struct letter {
-    struct buffer number, title, text, payload, body;
+    struct buffer number, title, text, payload, person, body;
     struct document document;
 };
 
@@ -131,8 +131,12 @@ static enum status read_letter(struct request *request, struct letter *letter) {
 static enum status write_letter(struct request *request, const struct audience *audience, struct letter *letter, struct stored *stored) {
     enum status status = document_encode(&letter->document, &letter->payload);
     if (status == STATUS_OK) {
-        const struct change change = {.kind = CHANGE_DOCUMENT, .payload = buffer_bytes(&letter->payload)};
-        status = body_encode(&letter->body, NULL, &change, 1);
+        status = request_person(request, &letter->person);
+    }
+    if (status == STATUS_OK) {
+        const struct change changes[] = {{.kind = CHANGE_DOCUMENT, .payload = buffer_bytes(&letter->payload)},
+                                         {.kind = CHANGE_DOCUMENT_PERSON, .place = 1, .payload = buffer_bytes(&letter->person)}};
+        status = body_encode(&letter->body, NULL, changes, letter->person.len > 0 ? 2 : 1);
     }
     if (status == STATUS_OK) {
         struct draft draft = {.kind = audience->below ? LOG_DIRECTIVE : LOG_REPORT,
@@ -183,7 +187,7 @@ static enum status send_letter(struct request *request) {
     struct letter *letter = calloc(1, sizeof *letter);
     enum status status = STATUS_NO_MEMORY;
     if (audience != NULL && letter != NULL) {
-        struct buffer *const buffers[] = {&letter->number, &letter->title, &letter->text, &letter->payload, &letter->body};
+        struct buffer *const buffers[] = {&letter->number, &letter->title, &letter->text, &letter->payload, &letter->person, &letter->body};
         for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) {
             buffer_init(buffers[i], 4 * BODY_BYTES_MAX);
         }

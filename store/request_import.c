@@ -4,6 +4,7 @@
 #include "store/entry_cells.h"
 #include "store/form_words.h"
 #include "store/request_period.h"
+#include "store/request_person.h"
 #include "store/schema.h"
 
 #include <stdio.h>
@@ -469,8 +470,13 @@ static enum status write_rows(struct request *request, struct import *import, st
     struct entry_options options = {
         .on_behalf = import->on_behalf, .dry_run = import->dry_run, .reason = bytes_of(import->reason, strlen(import->reason)), .batch = id};
     struct entry_batch *batch = NULL;
+    struct buffer person;
+    buffer_init(&person, BODY_BYTES_MAX);
     os_random(id->b, sizeof id->b);
-    enum status status = find_form(request->store, import, &options.family, &options.version);
+    enum status status = request_person(request, &person);
+    options.person = buffer_bytes(&person);
+    if (status == STATUS_OK)
+        status = find_form(request->store, import, &options.family, &options.version);
     if (status == STATUS_OK)
         status = entry_begin(&batch, request->store, &options);
     if (status == STATUS_OK)
@@ -478,6 +484,7 @@ static enum status write_rows(struct request *request, struct import *import, st
     if (status == STATUS_OK)
         status = entry_finish(batch, counts);
     entry_end(batch);
+    buffer_fini(&person);
     if (status == STATUS_OK && import->problem_count > 0)
         status = refuse_all(request, import);
     return status;

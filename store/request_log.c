@@ -2,6 +2,7 @@
 #include "store/json_memory.h"
 #include "store/log.h"
 #include "store/request_care.h"
+#include "store/request_person.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,6 +60,9 @@ static json_t *changes_of(struct walk *walk, const struct stored_entry *entry) {
         status = body_open(&reader, buffer_bytes(&copy), walk->header->cls);
     }
     while (status == STATUS_OK && json_array_size(changes) < CHANGES_SHOWN && body_next(&reader, &change)) {
+        if (person_is(change.kind)) {
+            continue; /* shown beside what was done: who did it */
+        }
         const char *kind = request_log_kind(change.kind);
         char number[16];
         snprintf(number, sizeof number, "%u", (unsigned)change.kind);
@@ -104,6 +108,10 @@ static enum status show(struct walk *walk, const struct row *row) {
     }
     if (header->has_batch) {
         json_object_set_new(shown, "batch", request_hex_json(header->batch.b, sizeof header->batch.b));
+    }
+    json_t *person = request_person_json(&entry, header->cls);
+    if (person != NULL) {
+        json_object_set_new(shown, "person", person);
     }
     json_object_set_new(shown, "changes", changes_of(walk, &entry));
     json_array_append_new(walk->entries, shown);

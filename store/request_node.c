@@ -1,8 +1,10 @@
 /* Requests about this node and others: hello, node.list, invite, config. */
 #include "store/enrol.h"
-#include "store/request.h"
+#include "store/join_file.h"
+#include "store/local_right.h"
 
 #include <stdio.h>
+#include <sodium.h>
 #include <stdlib.h>
 
 enum { EXPIRES_DEFAULT = 259200, EXPIRES_MAX = 366 * 86400, CONFIG_VALUE_MAX = 4 * ADDRESS_BYTES_MAX + 8 };
@@ -19,11 +21,17 @@ static json_t *own_unit_json(struct store *store) {
 }
 
 static enum status hello(struct request *request) {
+    static const char *const ROOTS[] = {[ENROL_ROOT_NONE] = "none", [ENROL_ROOT_AWAITED] = "awaited", [ENROL_ROOT_HELD] = "held", [ENROL_ROOT_OTHER] = "other"};
     struct store *store = request->store;
-    request->result = json_pack("{s:s, s:o, s:o, s:b, s:o, s:o, s:b, s:s}", "version", HOI_VERSION, "association",
+    enum enrol_root root;
+    enum status status = enrol_root(store, &root);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    request->result = json_pack("{s:s, s:o, s:o, s:b, s:o, s:o, s:b, s:s, s:s}", "version", HOI_VERSION, "association",
                                 request_hex_json(store->founding.association.b, 32), "name", request_string(store->founding.name), "practice",
                                 store->founding.practice, "node", request_hex_json(store->self.b, sizeof store->self.b), "unit", own_unit_json(store), "daemon",
-                                request->caller != NULL && request->caller->daemon, "dir", store->dir);
+                                request->caller != NULL && request->caller->daemon, "dir", store->dir, "root", ROOTS[root]);
     return request->result == NULL ? STATUS_NO_MEMORY : STATUS_OK;
 }
 
@@ -54,10 +62,12 @@ static bool list_nodes(void *arg, uint32_t unit, unsigned depth) {
     for (size_t i = 0; i < count; i++) {
         const struct tree_node *node = tree_node_at(store->tree, nodes[i]);
         const struct node_id *inviter = node->inviter == TREE_NONE ? NULL : &tree_node_at(store->tree, node->inviter)->id;
-        json_array_append_new(listing->nodes, json_pack("{s:o, s:o, s:o, s:o, s:b}", "node", request_hex_json(node->id.b, sizeof node->id.b), "unit",
+        int64_t revoked;
+        const char *state = tree_revoked(store->tree, nodes[i], &revoked) ? "revoked" : "live";
+        json_array_append_new(listing->nodes, json_pack("{s:o, s:o, s:o, s:o, s:b, s:s}", "node", request_hex_json(node->id.b, sizeof node->id.b), "unit",
                                                         request_unit_json(store, unit, INT32_MIN), "inviter",
                                                         inviter == NULL ? json_null() : request_hex_json(inviter->b, sizeof inviter->b), "roles",
-                                                        roles_json(node->roles), "self", ID_EQUAL(&node->id, &store->self)));
+                                                        roles_json(node->roles), "self", ID_EQUAL(&node->id, &store->self), "state", state));
     }
     return true;
 }
@@ -174,7 +184,8 @@ static enum status invite(struct request *request) {
     if (status != STATUS_OK) {
         return status;
     }
-    status = enrol_invite(store, unit, os_time() + seconds, &token);
+    int64_t expires = os_time() + seconds;
+    status = enrol_invite(store, unit, expires, &token);
     if (status != STATUS_OK) {
         return request_refuse(request, status, "unit", name, NULL);
     }
@@ -185,9 +196,108 @@ static enum status invite(struct request *request) {
     status = token_encode(&token, &text);
     if (status == STATUS_OK) {
         request->result = json_pack("{s:s, s:o, s:I}", "token", (const char *)text.data, "unit", request_unit_json(store, unit, INT32_MIN), "expires",
-                                    (json_int_t)token.expires);
+                                    (json_int_t)expires);
     }
     buffer_fini(&text);
+    return status;
+}
+
+/* ---- enrolment by files ---- */
+
+/* Bytes that stand in an argument as base64. */
+static enum status read_base64(struct request *request, const char *key, size_t bytes_max, struct buffer *out) {
+    const char *text = request_text(request, key);
+    size_t len = text == NULL ? 0 : strlen(text), got = 0;
+    uint8_t *bytes = len / 4 * 3 > bytes_max ? NULL : malloc(len + 1);
+    if (bytes == NULL) {
+        return len / 4 * 3 > bytes_max ? STATUS_TOO_LARGE : STATUS_NO_MEMORY;
+    }
+    enum status status = STATUS_OK;
+    if (text == NULL || sodium_base642bin(bytes, len + 1, text, len, NULL, &got, NULL, sodium_base64_VARIANT_ORIGINAL) != 0) {
+        status = request_refuse(request, STATUS_BAD_REQUEST, "what", key, NULL);
+    }
+    if (status == STATUS_OK) {
+        status = buffer_append(out, bytes, got);
+    }
+    free(bytes);
+    return status;
+}
+
+static enum status admit_by_file(struct request *request) {
+    struct store *store = request->store;
+    struct buffer file;
+    struct node_id node;
+    struct join_request asked;
+    uint32_t unit;
+    char fingerprint[JOIN_FINGERPRINT_BYTES];
+    const char *name = request_text(request, "unit");
+    enum status status = name == NULL ? request_refuse(request, STATUS_BAD_REQUEST, "what", "unit", NULL) : request_unit(request, name, INT32_MIN, &unit);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    buffer_init(&file, HEADER_BYTES_MAX);
+    status = read_base64(request, "request", HEADER_BYTES_MAX, &file);
+    status = status == STATUS_TOO_LARGE ? STATUS_JOIN_FILE_WRONG : status;
+    if (status == STATUS_OK) {
+        status = join_file_admit(store, unit, buffer_bytes(&file), &node);
+        if (status == STATUS_JOIN_FILE_WRONG || status == STATUS_KEY_ELSEWHERE) {
+            (void)request_refuse(request, status, "unit", status == STATUS_KEY_ELSEWHERE ? name : NULL, NULL);
+        }
+    }
+    if (status == STATUS_OK) {
+        status = join_request_decode(&asked, buffer_bytes(&file));
+    }
+    if (status == STATUS_OK) {
+        join_request_fingerprint(fingerprint, asked.signing_key, asked.transport_key);
+        request->result = json_pack("{s:o, s:o, s:s}", "node", request_hex_json(node.b, sizeof node.b), "unit", request_unit_json(store, unit, INT32_MIN),
+                                    "fingerprint", fingerprint);
+    }
+    buffer_fini(&file);
+    return status;
+}
+
+static enum status node_of(struct request *request, struct node_id *out) {
+    const char *hex = request_text(request, "node");
+    size_t got = 0;
+    bool good = hex != NULL && strlen(hex) == 2 * sizeof out->b && sodium_hex2bin(out->b, sizeof out->b, hex, strlen(hex), NULL, &got, NULL) == 0;
+    return good ? STATUS_OK : request_refuse(request, STATUS_BAD_REQUEST, "what", "node", NULL);
+}
+
+/* The file that answers: made anew each time, with what stands here by then. Without any address it is made all the same. */
+static enum status admission_file(struct request *request) {
+    struct token addresses = {.address_count = 0};
+    struct join_file_places places = {.count = 0};
+    struct join_file_made made;
+    struct node_id node;
+    struct buffer file;
+    char memory[CONFIG_VALUE_MAX];
+    enum status status = node_of(request, &node);
+    if (status == STATUS_OK) {
+        status = invite_addresses(request, &addresses, memory);
+    }
+    if (status == STATUS_ADDRESS_INVALID && json_array_size(json_object_get(request->args, "addresses")) == 0) {
+        json_object_clear(request->error);
+        addresses.address_count = 0;
+        status = STATUS_OK;
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    places.count = addresses.address_count;
+    memcpy(places.addresses, addresses.addresses, sizeof places.addresses);
+    buffer_init(&file, 2 * (size_t)JOIN_FILE_BYTES_MAX);
+    status = join_file_write(request->store, &node, &places, &file, &made);
+    if (status == STATUS_OK) {
+        size_t len = sodium_base64_encoded_len(file.len, sodium_base64_VARIANT_ORIGINAL);
+        char *text = malloc(len);
+        if (text != NULL) {
+            sodium_bin2base64(text, len, file.data, file.len, sodium_base64_VARIANT_ORIGINAL);
+            request->result = json_pack("{s:s, s:b}", "admission", text, "complete", made.complete);
+        }
+        free(text);
+        status = request->result == NULL ? STATUS_NO_MEMORY : STATUS_OK;
+    }
+    buffer_fini(&file);
     return status;
 }
 
@@ -248,6 +358,9 @@ static enum status set_value(struct request *request, const struct setting *sett
 
 static enum status config(struct request *request) {
     const char *key = request_text(request, "key"), *value = request_text(request, "value");
+    if (key != NULL && local_right_key(key)) {
+        return local_right_config(request, key, value);
+    }
     const struct setting *setting = key == NULL ? NULL : find_setting(key);
     if (key != NULL && setting == NULL) {
         return request_refuse(request, STATUS_CONFIG_UNKNOWN, "key", key, NULL);
@@ -266,10 +379,13 @@ static enum status config(struct request *request) {
             json_object_set_new(shown, settings[i].key, json_string(held));
         }
     }
+    if (status == STATUS_OK && key == NULL) {
+        status = local_right_list(request->store, shown);
+    }
     request->result = json_pack("{s:o}", "config", shown);
     return status;
 }
 
 const struct request_verb request_node_verbs[] = {
-    {"hello", hello, false}, {"node.list", node_list, false}, {"invite", invite, true}, {"config", config, true}, {NULL, NULL, false},
+    {"hello", hello, false}, {"node.list", node_list, false}, {"invite", invite, true}, {"admit", admit_by_file, true}, {"admission", admission_file, false}, {"config", config, true}, {NULL, NULL, false},
 };

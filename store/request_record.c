@@ -1,10 +1,11 @@
 /* Requests about one record: putting cells into it, showing it with what was said by whom. */
-#include "protocol/receipt.h"
 #include "store/entry.h"
 #include "store/entry_cells.h"
 #include "store/json_memory.h"
 #include "store/record_load.h"
 #include "store/request_period.h"
+#include "store/request_person.h"
+#include "store/request_way.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,13 +78,19 @@ static enum status refuse_place(struct request *request, enum status status, con
     return request_refuse(request, status, "form", request_text(request, "form"), "unit", unit, "period", period, "row", row, NULL);
 }
 
-static enum status write_record(struct request *request, const struct request_period *at, const struct given *given, struct bytes row, struct bytes reason) {
+/* What stands beside the figures: why, and who says so. */
+struct said {
+    struct bytes row, reason, person;
+};
+
+static enum status write_record(struct request *request, const struct request_period *at, const struct given *given, const struct said *said) {
     struct entry_options options = {.family = at->family,
                                     .version = at->family->newest,
                                     .on_behalf = request_flag(request, "on_behalf"),
                                     .dry_run = request_flag(request, "dry_run"),
-                                    .reason = reason};
-    const struct entry_record record = {at->unit, at->period.ordinal, row, given->count, given->ordinals, given->cells};
+                                    .reason = said->reason,
+                                    .person = said->person};
+    const struct entry_record record = {at->unit, at->period.ordinal, said->row, given->count, given->ordinals, given->cells};
     struct entry_batch *batch;
     struct entry_counts counts = {0};
     enum status status = entry_begin(&batch, request->store, &options);
@@ -113,12 +120,20 @@ static enum status put_checked(struct request *request, const struct request_per
         status = request_clean(request, &reason_bounds, texts);
     if (status != STATUS_OK)
         return status;
-    struct bytes row = bytes_of(texts->data, row_len), reason = {texts->len > row_len ? texts->data + row_len : NULL, texts->len - row_len};
-    status = entry_allowed(request->store, at->family, at->unit, &at->period, row);
+    struct said said = {bytes_of(texts->data, row_len), {texts->len > row_len ? texts->data + row_len : NULL, texts->len - row_len}, {0}};
+    status = entry_allowed(request->store, at->family, at->unit, &at->period, said.row);
     if (status != STATUS_OK)
         return refuse_place(request, status, at, request_text(request, "row"));
-    status = read_cells(request, &at->family->newest->form, given);
-    return status == STATUS_OK ? write_record(request, at, given, row, reason) : status;
+    struct buffer person;
+    buffer_init(&person, BODY_BYTES_MAX);
+    status = request_person(request, &person);
+    said.person = buffer_bytes(&person);
+    if (status == STATUS_OK)
+        status = read_cells(request, &at->family->newest->form, given);
+    if (status == STATUS_OK)
+        status = write_record(request, at, given, &said);
+    buffer_fini(&person);
+    return status;
 }
 
 static enum status handle_put(struct request *request) {
@@ -193,35 +208,6 @@ static void put_of(const struct stored_entry *entry, uint8_t *flags, struct byte
     }
 }
 
-/* How far an entry has got, by the receipts held here of units above its author's; only of holders whose chain is ours. */
-static enum status add_progress(const struct showing *showing, const struct stored_entry *entry, json_t *object) {
-    struct store *store = showing->request->store;
-    uint32_t node = tree_node(store->tree, &entry->log.node), author = node == TREE_NONE ? TREE_NONE : tree_node_at(store->tree, node)->unit;
-    bool stored = author == 0, counted = author == 0, root = author == 0; /* above the root there is nobody */
-    struct query query = db_query(store->db, "SELECT r.bytes, e.hash FROM receipt r JOIN log l ON l.node = r.node AND l.kind = r.kind AND l.epoch = r.epoch"
-                                             " JOIN entry e ON e.log = l.id AND e.seq = r.seq WHERE r.node = ? AND r.kind = ? AND r.epoch = ?");
-    query_bind_blob(&query, bytes_of(entry->log.node.b, sizeof entry->log.node.b));
-    query_bind_int(&query, entry->log.kind);
-    query_bind_blob(&query, bytes_of(entry->log.epoch.b, sizeof entry->log.epoch.b));
-    while (author != TREE_NONE && query_next(&query)) {
-        struct receipt receipt;
-        struct hash hash;
-        query_fixed(&query, 1, hash.b, sizeof hash.b);
-        uint32_t holder = receipt_decode(&receipt, query_blob(&query, 0)) == STATUS_OK ? tree_node(store->tree, &receipt.holder) : TREE_NONE;
-        uint32_t unit = holder == TREE_NONE ? TREE_NONE : tree_node_at(store->tree, holder)->unit;
-        if (unit == TREE_NONE || unit == author || !tree_is_under(store->tree, author, unit, TREE_TODAY) ||
-            memcmp(hash.b, receipt.hash.b, sizeof receipt.hash.b) != 0)
-            continue;
-        stored = stored || entry->seq <= receipt.bodies;
-        counted = counted || entry->seq <= receipt.applied;
-        root = root || (unit == 0 && entry->seq <= receipt.applied);
-    }
-    json_object_set_new(object, "stored_above", json_boolean(stored));
-    json_object_set_new(object, "counted_above", json_boolean(counted));
-    json_object_set_new(object, "at_root", json_boolean(root));
-    return query_end(&query);
-}
-
 /* Who wrote an entry, when, why: what versions and entries share. full: what only ENTRY has. */
 static enum status add_entry(struct showing *showing, int64_t id, bool full, json_t *object) {
     struct store *store = showing->request->store;
@@ -244,7 +230,10 @@ static enum status add_entry(struct showing *showing, int64_t id, bool full, jso
             json_object_set_new(object, "flags", json_integer(flags));
             if (showing->header->has_batch)
                 json_object_set_new(object, "batch", request_hex_json(showing->header->batch.b, sizeof showing->header->batch.b));
-            status = add_progress(showing, &entry, object);
+            json_t *person = request_person_json(&entry, CLASS_RECORD);
+            if (person != NULL)
+                json_object_set_new(object, "person", person);
+            status = request_way(store, &entry, object);
         }
     }
     buffer_fini(&memory);

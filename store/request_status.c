@@ -1,12 +1,14 @@
 /* status: one page of what this node is, what waits, and what is wrong. */
 #include "store/document.h"
+#include "store/json_memory.h"
 #include "store/record.h"
 #include "store/request_care.h"
+#include "store/request_way.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ASIDE_UNITS_MAX = 20 };
+enum { ASIDE_UNITS_MAX = 20, ASIDE_OWN_MAX = 20 };
 
 /* ---- set aside ---- */
 
@@ -59,6 +61,58 @@ static enum status set_aside(struct store *store, json_t *status) {
     return query_end(&query);
 }
 
+/* What of the own office's entries is set aside, by name: authority and order are the same everywhere, so what is set aside here for that is set aside at every
+ * level above. */
+static json_t *own_row(struct store *store, int64_t entry_id, enum status reason, struct header *header) {
+    struct stored_entry entry;
+    struct body_reader reader;
+    struct change change;
+    struct ref ref;
+    json_t *what = NULL;
+    if (log_read(store, entry_id, &entry, header) != STATUS_OK) {
+        return NULL;
+    }
+    header_ref(&ref, header, &entry.hash);
+    struct buffer copy; /* the words for a change may need other entries read */
+    buffer_init(&copy, BODY_BYTES_MAX);
+    if (buffer_append(&copy, entry.entry.body.data, entry.entry.body.len) == STATUS_OK && body_open(&reader, buffer_bytes(&copy), header->cls) == STATUS_OK &&
+        body_next(&reader, &change)) {
+        const char *kind = request_log_kind(change.kind);
+        what = json_pack("{s:s, s:o}", "kind", kind != NULL ? kind : "", "what", request_log_what(store, &change));
+    }
+    buffer_fini(&copy);
+    return json_pack("{s:o, s:I, s:s, s:i, s:o}", "entry", request_ref_json(&ref), "time", (json_int_t)header->time, "reason", status_name(reason), "status",
+                     (int)reason, "change", what != NULL ? what : json_null());
+}
+
+/* Of this node, or of another installation of its unit: the office is one. */
+static bool is_own(struct store *store, const struct node_id *author) {
+    uint32_t node = tree_node(store->tree, author);
+    return ID_EQUAL(author, &store->self) || (node != TREE_NONE && ID_EQUAL(tree_unit_id(store->tree, tree_node_at(store->tree, node)->unit), &store->unit));
+}
+
+static enum status own_aside(struct store *store, json_t *status) {
+    struct header *header = malloc(sizeof *header);
+    json_t *rows = json_array();
+    enum status result = header == NULL || rows == NULL ? STATUS_NO_MEMORY : STATUS_OK;
+    json_int_t count = 0;
+    struct query query = db_query(store->db, "SELECT s.entry, min(s.reason), l.node FROM set_aside s JOIN entry e ON e.id = s.entry JOIN log l ON l.id = e.log"
+                                             " GROUP BY s.entry ORDER BY s.entry DESC");
+    while (result == STATUS_OK && query_next(&query)) {
+        struct node_id author;
+        query_fixed(&query, 2, author.b, sizeof author.b);
+        if (is_own(store, &author) && count++ < ASIDE_OWN_MAX) {
+            json_t *row = own_row(store, query_int(&query, 0), (enum status)query_int(&query, 1), header);
+            result = row != NULL && json_array_append_new(rows, row) == 0 ? STATUS_OK : json_memory_missed() ? STATUS_NO_MEMORY : STATUS_STORE_DAMAGED;
+        }
+    }
+    enum status ended = query_end(&query);
+    json_object_set_new(status, "own_aside", rows);
+    json_object_set_new(status, "own_aside_count", json_integer(count));
+    free(header);
+    return result != STATUS_OK ? result : ended;
+}
+
 /* Own entries that a holder elsewhere has set aside, by its receipt: of each own log the highest count. */
 static enum status aside_above(struct store *store, json_t *status) {
     struct query query = db_query(
@@ -90,6 +144,11 @@ static void uplinks(struct store *store, json_t *status) {
 static enum status progress(struct store *store, json_t *status) {
     struct store_progress reached;
     enum status result = store_progress(store, &reached);
+    json_t *holders = NULL;
+    if (result == STATUS_OK) {
+        result = request_way_counts(store, &holders);
+    }
+    json_object_set_new(status, "above", holders != NULL ? holders : json_array());
     json_object_set_new(status, "log",
                         json_pack("{s:I, s:I, s:I, s:I}", "written", (json_int_t)reached.written, "stored_above", (json_int_t)reached.stored_above,
                                   "counted_above", (json_int_t)reached.counted_above, "at_root", (json_int_t)reached.at_root));
@@ -148,6 +207,9 @@ enum status request_status(struct request *request) {
         status = set_aside(store, page);
     }
     if (status == STATUS_OK) {
+        status = own_aside(store, page);
+    }
+    if (status == STATUS_OK) {
         status = aside_above(store, page);
     }
     if (status == STATUS_OK) {
@@ -155,6 +217,9 @@ enum status request_status(struct request *request) {
     }
     if (status == STATUS_OK) {
         status = document_count(store, &letters);
+    }
+    if (status == STATUS_OK) {
+        status = request_trust_status(store, page);
     }
     if (status == STATUS_OK) {
         status = disk(store, page);

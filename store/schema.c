@@ -12,23 +12,31 @@ static const char schema_logs[] =
     /* key, value: founding statement, own node id, line hint, change counter, clean-close mark */
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB) STRICT, WITHOUT ROWID;"
     "CREATE TABLE config (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;"
-    /* One row a log held. version: the store's change counter when it last changed. gaps: entitled bodies not held. */
+    /* One row a log held. version: the store's change counter when it last changed. gaps: entitled bodies not held. applied: every entry up to it is applied or
+     * set aside; controlled: of its control changes those up to it are, which go ahead of the rest. stands, why: up to where it stood, and what ended it there
+     * (0: nothing does), when its entries were last judged. */
     "CREATE TABLE log (id INTEGER PRIMARY KEY, node BLOB NOT NULL CHECK(length(node)=16), kind INTEGER NOT NULL, epoch BLOB NOT NULL CHECK(length(epoch)=8),"
     " head_seq INTEGER NOT NULL, head_hash BLOB NOT NULL CHECK(length(head_hash)=32), bodies INTEGER NOT NULL, gaps INTEGER NOT NULL, applied INTEGER NOT NULL,"
-    " version INTEGER NOT NULL, receipt_due INTEGER NOT NULL, UNIQUE(node, kind, epoch)) STRICT;"
+    " version INTEGER NOT NULL, receipt_due INTEGER NOT NULL, controlled INTEGER NOT NULL DEFAULT 0, stands INTEGER NOT NULL DEFAULT 9223372036854775807,"
+    " why INTEGER NOT NULL DEFAULT 0, UNIQUE(node, kind, epoch)) STRICT;"
     "CREATE INDEX log_version ON log(version);"
     "CREATE INDEX log_due ON log(id) WHERE receipt_due = 1;"
     "CREATE INDEX log_pending ON log(id) WHERE applied < head_seq;"
+    "CREATE INDEX log_ahead ON log(id) WHERE controlled < head_seq AND kind > 1;"
     /* body_state: 1 held, 2 entitled but missing, 3 not entitled, 4 erased. */
     "CREATE TABLE entry (id INTEGER PRIMARY KEY, log INTEGER NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL CHECK(length(hash)=32), header BLOB NOT NULL,"
     " signature BLOB NOT NULL, salt BLOB, body BLOB, body_state INTEGER NOT NULL, UNIQUE(log, seq)) STRICT;"
     "CREATE INDEX entry_missing ON entry(log, seq) WHERE body_state = 2;"
     "CREATE INDEX entry_withheld ON entry(log, seq) WHERE body_state = 3;"
+    "CREATE INDEX entry_erased ON entry(log, seq) WHERE body_state = 4;"
     "CREATE TABLE part (entry INTEGER PRIMARY KEY, salt BLOB NOT NULL, held INTEGER NOT NULL, body BLOB NOT NULL) STRICT;"
     /* Evidence: another header at a seq held. */
     "CREATE TABLE fork (log INTEGER NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL, header BLOB NOT NULL, signature BLOB NOT NULL, PRIMARY KEY(log, seq, "
     "hash))"
     " STRICT, WITHOUT ROWID;"
+    /* What stood in the log until a senior pinned another branch: kept, shown, and no part of the log any more. */
+    "CREATE TABLE fallen (log INTEGER NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL CHECK(length(hash)=32), header BLOB NOT NULL, signature BLOB NOT NULL,"
+    " salt BLOB, body BLOB, body_state INTEGER NOT NULL, PRIMARY KEY(log, seq, hash)) STRICT;"
     "CREATE TABLE receipt (holder BLOB NOT NULL, node BLOB NOT NULL, kind INTEGER NOT NULL, epoch BLOB NOT NULL, seq INTEGER NOT NULL, bodies INTEGER NOT NULL,"
     " applied INTEGER NOT NULL, aside INTEGER NOT NULL, time INTEGER NOT NULL, bytes BLOB NOT NULL, signature BLOB NOT NULL, version INTEGER NOT NULL,"
     " PRIMARY KEY(node, kind, epoch, holder)) STRICT, WITHOUT ROWID;"
@@ -36,15 +44,17 @@ static const char schema_logs[] =
     /* Answers to changing requests, by their id; the oldest are dropped past a bound. */
     "CREATE TABLE request (id TEXT PRIMARY KEY, time INTEGER NOT NULL, response TEXT NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE INDEX request_time ON request(time);"
-    /* Open and used join tokens: the secret's hash; used_by the signing key that used it, admission the entry. */
+    /* Open and used join tokens: the secret's hash; the keys that used it, entry: the admission's; when it was made, the root's head that it stands for (NULL:
+     * of version 2 or before, which nobody can use any more). */
     "CREATE TABLE invitation (secret_hash BLOB PRIMARY KEY, unit BLOB NOT NULL, expires INTEGER NOT NULL, nonce BLOB NOT NULL, signing_key BLOB, transport_key "
     "BLOB,"
-    " entry INTEGER) STRICT, WITHOUT ROWID;";
+    " entry INTEGER, invited INTEGER NOT NULL DEFAULT 0, root BLOB) STRICT, WITHOUT ROWID;";
 
 /* Views: derived from the logs alone, dropped and made anew by rebuild. */
 static const char schema_views[] =
     /* Control facts as given to the tree, in the order they came (the tree does not depend on it): loaded at open. */
     "CREATE TABLE fact (entry INTEGER NOT NULL, place INTEGER NOT NULL, kind INTEGER NOT NULL, PRIMARY KEY(entry, place)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX fact_kind ON fact(kind);"
     "CREATE TABLE form (id INTEGER PRIMARY KEY, version BLOB NOT NULL UNIQUE, form_id BLOB NOT NULL, issuer BLOB NOT NULL, name TEXT NOT NULL, label INTEGER "
     "NOT NULL,"
     " previous BLOB, entry INTEGER NOT NULL, place INTEGER NOT NULL, payload BLOB NOT NULL) STRICT;"
@@ -80,8 +90,8 @@ static enum status make(struct db *db) {
     if (status == STATUS_OK)
         status = db_script(db, schema_views);
     if (status == STATUS_OK) {
-        static_assert(SCHEMA_APPLICATION_ID == 1752131889 && SCHEMA_VERSION == 2, "the pragmas below say the same");
-        status = db_script(db, "PRAGMA application_id = 1752131889; PRAGMA user_version = 2");
+        static_assert(SCHEMA_APPLICATION_ID == 1752131889 && SCHEMA_VERSION == 3, "the pragmas below say the same");
+        status = db_script(db, "PRAGMA application_id = 1752131889; PRAGMA user_version = 3");
     }
     if (status == STATUS_OK)
         return db_commit(db);
@@ -108,7 +118,7 @@ enum status schema_ready(struct db *db, int64_t *version) {
 /* One that is no log; NOT_FOUND: none is left. */
 static enum status view_left(struct db *db, char name[TABLE_NAME_BYTES_MAX + 1]) {
     struct query query = db_query(db, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT IN"
-                                      " ('meta', 'config', 'log', 'entry', 'part', 'fork', 'receipt', 'request', 'invitation') LIMIT 1");
+                                      " ('meta', 'config', 'log', 'entry', 'part', 'fork', 'fallen', 'receipt', 'request', 'invitation') LIMIT 1");
     enum status status = STATUS_NOT_FOUND;
     if (query_next(&query)) {
         struct bytes text = query_text(&query, 0);
@@ -136,8 +146,8 @@ enum status schema_renew(struct db *db) {
     if (status == STATUS_NOT_FOUND)
         status = db_script(db, schema_views);
     if (status == STATUS_OK) {
-        static_assert(SCHEMA_VERSION == 2, "the pragma below says the same");
-        status = db_script(db, "UPDATE log SET applied = 0; PRAGMA user_version = 2");
+        static_assert(SCHEMA_VERSION == 3, "the pragma below says the same");
+        status = db_script(db, "UPDATE log SET applied = 0, controlled = 0, stands = 9223372036854775807, why = 0; PRAGMA user_version = 3");
     }
     return status;
 }
@@ -148,7 +158,7 @@ enum status schema_clear_views(struct db *db) {
     return db_script(
         db,
         "DELETE FROM fact; DELETE FROM form; DELETE FROM form_key; DELETE FROM unit_key; DELETE FROM record; DELETE FROM record_write; DELETE FROM document;"
-        "DELETE FROM set_aside; UPDATE log SET applied = 0, receipt_due = 1;");
+        "DELETE FROM set_aside; UPDATE log SET applied = 0, controlled = 0, stands = 9223372036854775807, why = 0, receipt_due = 1;");
 }
 
 enum status schema_spool_ready(struct db *db) {

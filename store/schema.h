@@ -6,7 +6,7 @@
 
 /* Of the tables and of what stands in them. Raised with every change that another version of the program would take for damage or would damage: with a step in
  * store/migrate.c from the version before, which may be empty where only views changed (a migration makes all of them anew). */
-enum { SCHEMA_VERSION = 2 };
+enum { SCHEMA_VERSION = 3 };
 
 /* Makes the tables in an empty database, or looks at an existing one: *version is what it was made by, SCHEMA_VERSION or (store/migrate.h) older. STORE_NEWER,
  * STORE_DAMAGED (not a store of ours). */

@@ -2,9 +2,13 @@
 
 #include "protocol/compress.h"
 #include "protocol/planted.h"
+#include "store/branch.h"
 #include "store/key_file.h"
 #include "store/migrate.h"
+#include "store/reissue.h"
+#include "store/rotate.h"
 #include "store/schema.h"
+#include "store/trust_write.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -97,12 +101,15 @@ enum status store_commit(struct store *store) {
     enum status status = db_commit(store->db);
     if (status != STATUS_OK)
         store_rollback(store);
+    else
+        life_committed(store);
     store->tree_touched = false;
     return status;
 }
 
 void store_rollback(struct store *store) {
     db_rollback(store->db);
+    life_rolled_back(store);
     if (!store->tree_touched)
         return;
     form_view_close(store);
@@ -126,6 +133,7 @@ enum status store_load_tree(struct store *store) {
     enum status status = tree_new(&store->tree, &store->founding);
     if (status == STATUS_OK) {
         tree_set_seen(store->tree, tree_asks, store);
+        tree_set_holds(store->tree, branch_holds, store);
         if (store->line_hint.count > 0)
             tree_set_hint(store->tree, &store->unit, &store->line_hint);
         status = control_load(store);
@@ -168,7 +176,7 @@ static enum status keys_fit(struct store *store) {
         status = STATUS_OK; /* the founder */
     }
     if (status == STATUS_OK && (memcmp(signing, store->keys->signing_public, 32) != 0 || memcmp(transport, store->keys->transport_public, 32) != 0))
-        status = STATUS_KEY_DAMAGED;
+        status = rotate_keys(store, signing, transport); /* the power may have gone before a new key took its name */
     free(admission);
     buffer_fini(&core);
     return status;
@@ -211,6 +219,8 @@ static enum status identity_get(struct store *store) {
         status = meta_fixed(store, "unit", store->unit.b, sizeof store->unit.b);
     if (status == STATUS_OK)
         status = line_get(store);
+    if (status == STATUS_OK)
+        status = life_open(store);
     if (status == STATUS_MALFORMED || status == STATUS_TRUNCATED || status == STATUS_TRAILING || status == STATUS_SIGNATURE_BAD)
         status = STATUS_STORE_DAMAGED;
     return status == STATUS_OK ? keys_fit(store) : status;
@@ -279,6 +289,14 @@ enum status store_open(struct store **out, const char *dir, int64_t wait_ms, lon
     }
     if (status == STATUS_OK && !older && mark == MARK_CLEAN && store->apply_status == STATUS_OK)
         migrate_forget(store);
+    if (status == STATUS_OK)
+        life_keep(store);
+    if (status == STATUS_OK) {
+        enum status rotated = rotate_complete(store); /* a disk that is full now, or a node that stands no longer: no reason to refuse reading */
+        status = rotated == STATUS_NO_MEMORY || rotated == STATUS_KEY_DAMAGED ? rotated : STATUS_OK;
+        if (status == STATUS_OK)
+            reissue(store, NULL);
+    }
     if (status != STATUS_OK) {
         store_close(store);
         *out = NULL;
@@ -315,6 +333,7 @@ void store_close(struct store *store) {
     buffer_fini(&store->replica_entry);
     buffer_fini(&store->replica_part);
     buffer_fini(&store->replica_receipt);
+    buffer_fini(&store->replica_evidence);
     json_decref(store->uplinks);
     json_decref(store->config);
     json_decref(store->uplink_addresses);
@@ -330,6 +349,10 @@ enum status store_failed(const struct store *store) {
 
 enum status store_idle(struct store *store) {
     enum status status = db_tidy(store->db);
+    if (status == STATUS_OK) { /* last, so that an error says that nothing was written; what they write is tidied up in the next idle spell */
+        reissue(store, NULL);
+        status = trust_pin_monthly(store);
+    }
     os_memory_trim(); /* most of the time an office does nothing: its PC has other uses for the memory of a busy minute */
     return status;
 }

@@ -35,10 +35,10 @@ struct seen {
     enum status status;
 };
 
-/* Own logs are seen without saying. Past the bound the farther units' logs are left out: the caller goes upwards. */
+/* The own log is seen without saying, and the epochs it continues, up to where it does. Past the bound the farther units' logs are left out: the caller goes upwards. */
 static bool see_log(void *arg, const struct log_id *log) {
     struct seen *seen = arg;
-    if (ID_EQUAL(&log->node, &seen->store->self) || log->kind != LOG_DIRECTIVE) {
+    if (log->kind != LOG_DIRECTIVE) {
         return true;
     }
     for (size_t i = 0; i < seen->count; i++) {
@@ -50,11 +50,15 @@ static bool see_log(void *arg, const struct log_id *log) {
         return false;
     }
     seen->status = log_applied_ref(seen->store, log, &seen->refs[seen->count]);
+    bool own = ID_EQUAL(&log->node, &seen->store->self), said = false;
+    if (seen->status == STATUS_OK && own) {
+        seen->status = life_sees(seen->store, LOG_DIRECTIVE, log, seen->refs[seen->count].seq, &said);
+    }
     if (seen->status == STATUS_NOT_FOUND) {
         seen->status = STATUS_OK; /* nothing of it is applied here */
         return true;
     }
-    seen->count++;
+    seen->count += !said;
     return seen->status == STATUS_OK;
 }
 

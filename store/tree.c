@@ -1,5 +1,5 @@
 /* The tree's life, what is looked up in it by id, and its lists of children and nodes. */
-#include "store/tree_parts.h"
+#include "store/tree_trust.h"
 
 #include <stdlib.h>
 
@@ -28,7 +28,7 @@ static enum status begin(struct tree *tree, const struct founding *founding) {
     node->node.roles = ROLE_WRITER | ROLE_STEWARD;
     node->node.unit = node->unit = root;
     node->depth = 1;
-    node->stands = true;
+    node->stands = node->claimed = true;
     tree_index_key(tree, founder);
     tree->version = 1;
     tree->levels_stale = true;
@@ -45,7 +45,10 @@ enum status tree_new(struct tree **out, const struct founding *founding) {
     tree->seed = (uint64_t)(uintptr_t)tree * UINT64_C(0x9e3779b97f4a7c15); /* differs from run to run: nobody can choose ids that collide */
     tree->cache = calloc(1, sizeof *tree->cache);
     tree->levels = calloc(1, sizeof *tree->levels);
-    enum status status = tree->cache == NULL || tree->levels == NULL ? STATUS_NO_MEMORY : begin(tree, founding);
+    tree->trust = calloc(1, sizeof *tree->trust);
+    enum status scoped = tree_scope_new(&tree->scope);
+    tree->recovery_logs = TREE_NONE;
+    enum status status = tree->cache == NULL || tree->levels == NULL || tree->trust == NULL || scoped != STATUS_OK ? STATUS_NO_MEMORY : begin(tree, founding);
     if (status != STATUS_OK) {
         tree_free(tree);
         return status;
@@ -75,6 +78,11 @@ void tree_free(struct tree *tree) {
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         free(tables[i]->slots);
     }
+    if (tree->trust != NULL) {
+        tree_trust_fini(tree->trust);
+    }
+    free(tree->trust);
+    tree_scope_free(tree->scope);
     free(tree->logs);
     free(tree->entries);
     free(tree->facts);
@@ -101,6 +109,10 @@ void tree_set_hint(struct tree *tree, const struct unit_id *unit, const struct l
 }
 
 /* ---- lookups ---- */
+
+uint32_t tree_unit_known(const struct tree *tree, const struct unit_id *id) {
+    return tree_find_unit(tree, id);
+}
 
 uint32_t tree_unit(const struct tree *tree, const struct unit_id *id) {
     uint32_t unit = tree_find_unit(tree, id);
@@ -169,7 +181,8 @@ bool tree_next_relevelled(struct tree *tree, uint32_t *unit) {
 }
 
 bool tree_knows_log(const struct tree *tree, const struct log_id *log) {
-    return tree_find_log(tree, log) != TREE_NONE;
+    uint32_t number = tree_find_log(tree, log);
+    return number != TREE_NONE && tree->logs[number].given;
 }
 
 uint64_t tree_retractions(const struct tree *tree) {

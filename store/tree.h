@@ -13,7 +13,7 @@
 #ifndef STORE_TREE_H
 #define STORE_TREE_H
 
-#include "protocol/change.h"
+#include "protocol/trust.h"
 
 struct tree;
 #define TREE_NONE UINT32_MAX                 /* no unit, no node */
@@ -36,14 +36,56 @@ CHECKED enum status tree_add_unit(struct tree *tree, const struct fact *fact, co
 CHECKED enum status tree_add_attribute(struct tree *tree, const struct fact *fact, const struct unit_set_change *change);
 CHECKED enum status tree_add_admission(struct tree *tree, const struct fact *fact, const struct node_id *id, const struct admission *admission);
 CHECKED enum status tree_set_levels(struct tree *tree, const struct fact *fact, const struct level_table *table);
-/* Judges what was given since the last time, and all that now may stand. Everything below speaks of the tree as last settled. NO_MEMORY, or what the seen function said: then the
+/* The changes of docs/protocol.md 5.6 to 5.10. An admission's pins are given with the admission. kind: CHANGE_MOVE, CHANGE_CLOSE, CHANGE_SAME. */
+CHECKED enum status tree_add_placing(struct tree *tree, const struct fact *fact, uint64_t kind, const struct placing *placing);
+CHECKED enum status tree_add_handover(struct tree *tree, const struct fact *fact, const struct handover *handover);
+CHECKED enum status tree_add_revocation(struct tree *tree, const struct fact *fact, const struct revocation *revocation);
+CHECKED enum status tree_add_pins(struct tree *tree, const struct fact *fact, const struct refs *pins);
+CHECKED enum status tree_add_fork_decision(struct tree *tree, const struct fact *fact, const struct fork_decision *decision);
+CHECKED enum status tree_add_erasure(struct tree *tree, const struct fact *fact, const struct erasure *erasure);
+CHECKED enum status tree_add_acceptance(struct tree *tree, const struct fact *fact, const struct refs *entries);
+/* Evidence: at seq of the log stand two headers with these hashes, of which one may be held as the log's entry. Of several the lowest seq counts. Takes effect with the next settle. */
+CHECKED enum status tree_add_fork(struct tree *tree, const struct log_id *log, uint64_t seq, const struct hash *one, const struct hash *other);
+/* Is the entry that a ref names the one held at its seq of the log (the branch that is held)? Asked for pins of forked logs. NOT_FOUND: nothing is held at that seq; any
+ * other status but OK is handed on by tree_settle. Without it nothing is held. */
+typedef enum status tree_holds_fn(void *ctx, const struct ref *ref, bool *holds);
+void tree_set_holds(struct tree *tree, tree_holds_fn *holds, void *ctx);
+/* Has anything of this node's logs been applied that does not stand any more, by tree_log_standing and tree_entry_verdict? Asked at the end of tree_settle, when all that is
+ * asked of the tree is answered as newly settled, of nodes that a cut, a fork or a handover has come to concern; if so, tree_retractions rises. Without it: yes. */
+typedef enum status tree_fallen_fn(void *ctx, const struct node_id *node, bool *fallen);
+void tree_set_fallen(struct tree *tree, tree_fallen_fn *fallen, void *ctx);
+/* Judges what was given since the last time, and all that now may stand (while nobody has moved, revoked, pinned anything, fact by fact; from then on all anew). Everything below speaks of the tree as last settled. NO_MEMORY, or what the seen function said: then the
  * tree is of no more use than to be freed. */
 CHECKED enum status tree_settle(struct tree *tree);
 
-/* The verdict on a fact: OK (stands), OUTSIDE_AUTHORITY, LINE_BROKEN (deeper than LINE_UNITS_MAX), UNIT_UNKNOWN, AUTHOR_UNKNOWN (wait). NOT_FOUND: never given. */
+/* The verdict on a fact: OK (stands), OUTSIDE_AUTHORITY, LINE_BROKEN (lines that do not hold; deeper than LINE_UNITS_MAX), UNIT_UNKNOWN, AUTHOR_UNKNOWN (wait), REQUEST_ONLY,
+ * HANDED_OVER (waits), HANDOVER_EMPTY, AUTHOR_CUT, FORK (past what stands of its log), STRUCTURE_CYCLE. NOT_FOUND: never given. */
 enum status tree_verdict(const struct tree *tree, int64_t entry_id, uint32_t place);
-uint64_t tree_version(const struct tree *tree);      /* rises whenever a unit, node or attribute begins to stand */
-uint64_t tree_retractions(const struct tree *tree);  /* rises when something that stood does not any more (copied nonces only): views that rest on it are to be made anew */
+/* The verdict of the author's turn (5.11), whatever cut him off since: AUTHOR_UNKNOWN where his branch did not reach it. NOT_FOUND: never given. */
+enum status tree_judged(const struct tree *tree, int64_t entry_id, uint32_t place);
+
+/* How far a log stands by all cuts, pins and forks: entries up to `upto` do (SEQ_MAX: all), those after it are set aside for `why` (AUTHOR_CUT, FORK). */
+struct tree_standing { uint64_t upto; enum status why; };
+void tree_log_standing(const struct tree *tree, const struct log_id *log, struct tree_standing *out);
+/* A forked log whose most senior pin names a branch that is not the one held: the seq from which what is held has to make room for it. False: none. */
+bool tree_other_branch(const struct tree *tree, const struct log_id *log, uint64_t *from);
+/* A forked log of which a senior has pinned an entry that is not held: a branch with that entry is to be held, whichever it is. It may be the one held now, which has
+ * not come that far; tree_other_branch says where it can't be. False: none. */
+bool tree_wanted(const struct tree *tree, const struct log_id *log, struct ref *out);
+/* The last rule of 5.11 for an entry of class record or document: OK, AUTHOR_UNKNOWN, AUTHOR_CUT, FORK, OUTSIDE_AUTHORITY, UNIT_UNKNOWN, HANDED_OVER. hash: the entry's. */
+enum status tree_entry_verdict(const struct tree *tree, const struct header *header, const struct hash *hash);
+bool tree_erased(const struct tree *tree, const struct ref *entry); /* does a standing erasure name it? */
+bool tree_closed(const struct tree *tree, uint32_t unit);           /* by a close or same that holds */
+/* Has a standing revocation been written against the node (whatever it leaves standing)? The entry it stands in (0: none). */
+bool tree_revoked(const struct tree *tree, uint32_t node, int64_t *entry_id);
+/* May a node of U write for V (5.11)? U is over V over the parents ever lawfully written by whom stands. By handles. */
+bool tree_may_act(const struct tree *tree, uint32_t actor, uint32_t unit);
+/* U is over V over the parents ever written as far as who may hold a log asks of them (5.11): those lawfully written by whom stands, and the lines that moves name. By handles. */
+bool tree_ever_over(const struct tree *tree, uint32_t actor, uint32_t unit);
+/* Every parent of a unit by the same, by handle. Borrowed until the next settle. */
+size_t tree_ever_parents(const struct tree *tree, uint32_t unit, const uint32_t **out);
+uint64_t tree_version(const struct tree *tree);      /* rises whenever a unit, node or attribute begins to stand, and whatever else verdicts and entitlement rest on may be another */
+uint64_t tree_retractions(const struct tree *tree);  /* rises when something that stood does not any more: views that rest on it are to be made anew */
 
 /* Units whose level came to be another (a write of it stands) since this was last asked: one at a time, false when there are no more. */
 bool tree_next_relevelled(struct tree *tree, uint32_t *unit);
@@ -55,6 +97,7 @@ size_t tree_unit_count(const struct tree *tree);                                
 size_t tree_standing_count(const struct tree *tree);                                       /* units that stand */
 bool tree_stands(const struct tree *tree, uint32_t unit);
 uint32_t tree_unit(const struct tree *tree, const struct unit_id *id);                     /* TREE_NONE if it does not stand */
+uint32_t tree_unit_known(const struct tree *tree, const struct unit_id *id);               /* whether it stands or not; TREE_NONE: no fact names it */
 const struct unit_id *tree_unit_id(const struct tree *tree, uint32_t unit);
 uint32_t tree_parent(const struct tree *tree, uint32_t unit, int32_t date);                /* TREE_NONE for the root, and for a unit not yet there at the date */
 bool tree_exists(const struct tree *tree, uint32_t unit, int32_t date);                    /* it and all above it had begun by then */
@@ -94,8 +137,28 @@ int tree_seniority(const struct tree *tree, uint32_t a, uint32_t b);
 /* May a node of unit `actor` act for `unit` (itself or one above it)? */
 bool tree_over(const struct tree *tree, uint32_t actor, uint32_t unit);
 bool tree_may_hold_log(const struct tree *tree, const struct unit_id *unit, const struct log_id *log);
+/* The same for what comes to a node of the unit itself: also directive logs of units that a move, close or same names which touches its line or its subtree, whether it stands or
+ * not. By these logs it can be judged. */
+bool tree_may_accept_log(const struct tree *tree, const struct unit_id *unit, const struct log_id *log);
 bool tree_may_hold_body(const struct tree *tree, const struct unit_id *unit, const struct header *header);
 bool tree_may_hold_receipt(const struct tree *tree, const struct unit_id *unit, const struct node_id *holder, const struct log_id *log);
+/* The unit whose logs an author's are: of a node that stands or waits (its admission may still come to stand: after a handover, a fork); the root of the recovery keys' log.
+ * TREE_NONE: of nobody. */
+uint32_t tree_author_unit(const struct tree *tree, const struct log_id *log);
+uint32_t tree_held_node(const struct tree *tree, const struct node_id *id); /* a node that stands or waits; TREE_NONE */
+/* Nodes whose directive logs go before others: who has written a revocation or fork decision that stands, and by whom he was admitted, up to the founder. out: of
+ * tree_node_count bytes, zeroed, 1 for each such node. False: there are none. */
+bool tree_cutters(const struct tree *tree, uint8_t *out);
+bool tree_erases(const struct tree *tree);                                  /* does any erasure stand? */
+/* Every unit whose directive logs a node of `unit` may hold, without those of its subtree: each once, depth 0. NO_MEMORY. */
+CHECKED enum status tree_each_above(const struct tree *tree, uint32_t unit, bool (*fn)(void *arg, uint32_t above, unsigned depth), void *arg);
+/* Every further unit whose directive logs a node of `unit` may accept (tree_may_accept_log). */
+void tree_each_named(const struct tree *tree, uint32_t unit, bool (*fn)(void *arg, uint32_t named, unsigned depth), void *arg);
+size_t tree_waiting_nodes(const struct tree *tree, const uint32_t **out); /* nodes that wait; borrowed until the next settle */
+/* What the standing of a log rests on: entries in which it is cut, pinned, handed over, and in which its author was admitted, and in turn those of their logs. fn gets each such
+ * log once, with the highest such seq. peer (may be NULL): logs that a node of this unit may hold anyway are left out, and not followed. NO_MEMORY. */
+typedef bool tree_ground_fn(void *arg, const struct log_id *log, uint64_t upto);
+CHECKED enum status tree_each_ground(const struct tree *tree, const struct log_id *log, const struct unit_id *peer, tree_ground_fn *fn, void *arg);
 bool tree_selected(const struct tree *tree, const struct term *audience, size_t count, uint32_t unit); /* does a document's audience name the unit? */
 
 size_t tree_levels(const struct tree *tree, const struct level_name **out); /* the level table in force, ascending */

@@ -1,5 +1,5 @@
 /* Dated attributes as registers, and what is asked about units at a date. */
-#include "store/tree_parts.h"
+#include "store/tree_trust.h"
 
 #include "protocol/planted.h"
 
@@ -14,7 +14,7 @@ static enum status has_seen(const struct tree *tree, const struct tree_fact *a, 
         *out = entry_a->seq != entry_b->seq ? entry_a->seq > entry_b->seq : a->place > b->place;
         return STATUS_OK;
     }
-    return tree->seen == NULL ? STATUS_OK : tree->seen(tree->seen_ctx, entry_a->id, entry_b->id, out);
+    return tree_has_seen(tree, a->entry, b->entry, out);
 }
 
 /* Has a seen b, and b not a? Two that claim to have seen one another (only a liar makes such) have not: else whoever names what is yet to come would blank a
@@ -138,6 +138,11 @@ static enum status replace_write(struct tree *tree, struct tree_unit *unit, uint
     return status == STATUS_OK ? compare_creation(tree, unit, fact) : status;
 }
 
+void tree_note_level(struct tree *tree, uint32_t unit) {
+    tree->relevelled += !tree->units[unit].relevelled;
+    tree->units[unit].relevelled = true;
+}
+
 /* Of one log only the latest write of a register counts: it has seen the others. */
 enum status tree_write_stands(struct tree *tree, uint32_t number) {
     struct tree_fact *fact = &tree->facts[number];
@@ -148,9 +153,8 @@ enum status tree_write_stands(struct tree *tree, uint32_t number) {
         tree_index_code(tree, number);
     }
     tree->levels_stale |= fact->attribute == TREE_ATTRIBUTE_LEVELS;
-    if (fact->attribute == UNIT_LEVEL && !unit->relevelled) {
-        unit->relevelled = true;
-        tree->relevelled++;
+    if (fact->attribute == UNIT_LEVEL && !fact->stood) {
+        tree_note_level(tree, fact->subject);
     }
     for (; in_register(tree, writes, at, fact->attribute, fact->effective); at++) {
         struct tree_fact *other = &tree->facts[writes->facts[at]];
@@ -252,12 +256,18 @@ enum status tree_levels_refresh(struct tree *tree) {
 
 /* ---- units at a date ---- */
 
+/* From when on a unit is there. One whose creation has been cut off since, and that stands by a move, has always been. */
+static int32_t begins(const struct tree *tree, uint32_t unit) {
+    uint32_t creation = tree->units[unit].creation;
+    return creation == TREE_NONE ? TREE_ALWAYS : tree->facts[creation].effective;
+}
+
 bool tree_exists(const struct tree *tree, uint32_t unit, int32_t date) {
     if (!tree_stands(tree, unit)) {
         return false;
     }
     for (; unit != 0; unit = tree->units[unit].parent) {
-        if (tree->facts[tree->units[unit].creation].effective > date) {
+        if (begins(tree, unit) > date) {
             return false;
         }
     }
@@ -383,7 +393,7 @@ void tree_walk(const struct tree *tree, uint32_t from, int32_t date, bool (*fn)(
         const uint32_t *children;
         size_t count = tree_children(tree, unit, &children), first = cache->walk_used;
         for (size_t i = 0; i < count; i++) {
-            if (tree->facts[tree->units[children[i]].creation].effective <= date) {
+            if (begins(tree, children[i]) <= date) {
                 cache->walk[cache->walk_used++] = children[i];
             }
         }

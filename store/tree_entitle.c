@@ -1,5 +1,6 @@
-/* Who may hold what: docs/protocol.md section 10, by the units as they stand. */
-#include "store/tree_parts.h"
+/* Who may hold what: docs/protocol.md section 10. Logs by all parents ever lawfully written (tree_scope.c), what stands in them by the units as they stand
+ * today. */
+#include "store/tree_trust.h"
 
 #include "protocol/planted.h"
 
@@ -13,13 +14,20 @@ bool tree_over(const struct tree *tree, uint32_t actor, uint32_t unit) {
     return unit == actor;
 }
 
-/* The unit of a log's author; the recovery keys stand at the root. TREE_NONE: the author does not stand. */
-static uint32_t author_unit(const struct tree *tree, const struct log_id *log) {
+uint32_t tree_held_node(const struct tree *tree, const struct node_id *id) {
+    uint32_t node = tree_find_node(tree, id);
+    return node != TREE_NONE && (tree->nodes[node].stands || tree_scope_waits(tree, node)) ? node : TREE_NONE;
+}
+
+uint32_t tree_author_unit(const struct tree *tree, const struct log_id *log) {
     if (log->kind == LOG_RECOVERY) {
         return 0;
     }
-    uint32_t node = tree_node(tree, &log->node);
-    return node == TREE_NONE ? TREE_NONE : tree->nodes[node].node.unit;
+    uint32_t node = tree_held_node(tree, &log->node);
+    if (node == TREE_NONE) {
+        return TREE_NONE;
+    }
+    return tree->nodes[node].stands ? tree->nodes[node].node.unit : tree->nodes[node].unit;
 }
 
 /* Does the answer to join say that `above` stands above this unit, which does not stand yet? The root stands above every unit. */
@@ -42,14 +50,37 @@ bool tree_may_hold_log(const struct tree *tree, const struct unit_id *unit, cons
     if (log->kind == LOG_RECOVERY) {
         return true;
     }
-    uint32_t author = author_unit(tree, log), holder = tree_unit(tree, unit);
+    uint32_t author = tree_author_unit(tree, log), holder = tree_unit(tree, unit);
     if (author == TREE_NONE) {
         return false;
     }
     if (holder == TREE_NONE) {
         return log->kind == LOG_DIRECTIVE && hinted(tree, unit, author);
     }
-    return tree_over(tree, holder, author) || ((log->kind == LOG_DIRECTIVE || PLANTED("report-goes-down")) && tree_over(tree, author, holder));
+    return tree_over(tree, holder, author) || ((log->kind == LOG_DIRECTIVE || PLANTED("report-goes-down")) && tree_scope_reaches(tree, author, holder));
+}
+
+bool tree_may_accept_log(const struct tree *tree, const struct unit_id *unit, const struct log_id *log) {
+    uint32_t author = tree_author_unit(tree, log), holder = tree_unit(tree, unit);
+    if (tree_may_hold_log(tree, unit, log)) {
+        return true;
+    }
+    return log->kind == LOG_DIRECTIVE && author != TREE_NONE && holder != TREE_NONE && tree_scope_names(tree, holder, author);
+}
+
+/* May every unit from the one above `concerned` up to the holder have what reaches so far? Levels need not fall along a line: a unit on the way that may not
+ * would not pass it on. The root's level number may have been set to any: a reach of 0 means up to the root whatever its number is. */
+static bool within_reach(const struct tree *tree, uint32_t holder, uint32_t concerned, uint8_t reach) {
+    if (reach == REACH_PRIVATE || !tree_over(tree, holder, concerned)) {
+        return false;
+    }
+    for (uint32_t unit = concerned; reach != 0 && unit != holder;) {
+        unit = tree->units[unit].parent;
+        if (tree_level(tree, unit, TREE_TODAY) < reach) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool may_hold_record(const struct tree *tree, uint32_t holder, uint32_t author, const struct header *header) {
@@ -60,12 +91,21 @@ static bool may_hold_record(const struct tree *tree, uint32_t holder, uint32_t a
     if (header->log.kind == LOG_DIRECTIVE) {
         return tree_over(tree, holder, author) || (tree_over(tree, holder, concerned) && !PLANTED("correction-withheld"));
     }
-    /* The root's level number may have been set to any: a reach of 0 means up to the root whatever its number is. */
-    return header->reach != REACH_PRIVATE && tree_over(tree, holder, concerned) &&
-           (header->reach == 0 || tree_level(tree, holder, TREE_TODAY) >= header->reach);
+    return within_reach(tree, holder, concerned, header->reach);
 }
 
-/* May a unit below this one be selected? Then a document from above reaches it only through this one. */
+static bool level_below(const struct tree *tree, uint32_t unit, unsigned level) {
+    const uint32_t *children;
+    size_t count = tree_children(tree, unit, &children);
+    for (size_t i = 0; i < count; i++) {
+        if (tree_level(tree, children[i], TREE_TODAY) == level || level_below(tree, children[i], level)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Is a unit below this one selected? Then a document from above reaches it only through this one. */
 static bool passes_on(const struct tree *tree, const struct header *header, uint32_t holder) {
     for (size_t i = 0; i < header->audience_count; i++) {
         const struct term *term = &header->audience[i];
@@ -73,11 +113,16 @@ static bool passes_on(const struct tree *tree, const struct header *header, uint
         if (named == TREE_NONE) {
             continue;
         }
-        bool above = tree_over(tree, holder, named);
-        bool leads = term->scope < SCOPE_LEVEL
-                         ? above
-                         : (above || tree_over(tree, named, holder)) && tree_level(tree, holder, TREE_TODAY) < (unsigned)term->scope - SCOPE_LEVEL;
-        if (leads) {
+        bool above = tree_over(tree, holder, named), below = tree_over(tree, named, holder);
+        if (term->scope < SCOPE_LEVEL) {
+            if (above && !below) {
+                return true;
+            }
+            continue;
+        }
+        unsigned level = (unsigned)term->scope - SCOPE_LEVEL;
+        if ((above && !below && tree_level(tree, named, TREE_TODAY) == level) || (above && level_below(tree, named, level)) ||
+            (below && level_below(tree, holder, level))) {
             return true;
         }
     }
@@ -88,7 +133,7 @@ bool tree_may_hold_body(const struct tree *tree, const struct unit_id *unit, con
     if (header->cls == CLASS_CONTROL || !tree_may_hold_log(tree, unit, &header->log)) {
         return tree_may_hold_log(tree, unit, &header->log);
     }
-    uint32_t author = author_unit(tree, &header->log), holder = tree_unit(tree, unit);
+    uint32_t author = tree_author_unit(tree, &header->log), holder = tree_unit(tree, unit);
     if (holder == TREE_NONE || author == TREE_NONE) {
         return false;
     }
@@ -100,7 +145,7 @@ bool tree_may_hold_body(const struct tree *tree, const struct unit_id *unit, con
 }
 
 bool tree_may_hold_receipt(const struct tree *tree, const struct unit_id *unit, const struct node_id *holder, const struct log_id *log) {
-    uint32_t node = tree_node(tree, holder), asks = tree_unit(tree, unit), author = author_unit(tree, log);
+    uint32_t node = tree_node(tree, holder), asks = tree_unit(tree, unit), author = tree_author_unit(tree, log);
     if (node == TREE_NONE || asks == TREE_NONE || author == TREE_NONE) {
         return false;
     }
@@ -123,6 +168,22 @@ bool tree_selected(const struct tree *tree, const struct term *audience, size_t 
         }
     }
     return false;
+}
+
+bool tree_cutters(const struct tree *tree, uint8_t *out) {
+    const struct tree_trust *trust = tree->trust;
+    for (size_t i = 0; i < trust->cut_count; i++) {
+        uint32_t node = trust->cuts[i].issuer;
+        while (node < tree->node_count && out[node] == 0) {
+            out[node] = 1;
+            node = tree->nodes[node].node.inviter;
+        }
+    }
+    return trust->cut_count > 0;
+}
+
+bool tree_erases(const struct tree *tree) {
+    return tree->trust->erasure_count > 0;
 }
 
 /* ---- the level table ---- */

@@ -3,7 +3,7 @@
  * What is lawful only grows with what is held, so a list of work does it: a fact that lacks its author, its parent or its unit is hung on what it lacks and
  * comes back when that stands. One thing breaks this: two lawful creations of one unit under different parents (a contest; somebody copied a nonce). Which of
  * them holds must not depend on which came first; then all is judged anew in a fixed order (contest_settle), for as long as the contest lasts. */
-#include "store/tree_parts.h"
+#include "store/tree_trust.h"
 
 #include "protocol/planted.h"
 
@@ -12,7 +12,7 @@
 /* ---- seniority ---- */
 
 /* The order of two places in logs of one author. */
-static int place_order(const struct tree *tree, const struct tree_fact *a, const struct tree_fact *b) {
+int tree_place_order(const struct tree *tree, const struct tree_fact *a, const struct tree_fact *b) {
     const struct tree_entry *entry_a = &tree->entries[a->entry], *entry_b = &tree->entries[b->entry];
     const struct tree_log *log_a = &tree->logs[entry_a->log], *log_b = &tree->logs[entry_b->log];
     if (log_a->continued != log_b->continued) {
@@ -43,7 +43,7 @@ int tree_seniority(const struct tree *tree, uint32_t a, uint32_t b) {
     if (fact_a == TREE_NONE || fact_b == TREE_NONE) {
         return fact_a == TREE_NONE ? -1 : 1; /* the founder, before those that the recovery keys admitted */
     }
-    return place_order(tree, &tree->facts[fact_a], &tree->facts[fact_b]);
+    return tree_place_order(tree, &tree->facts[fact_a], &tree->facts[fact_b]);
 }
 
 int tree_author_order(const struct tree *tree, uint32_t a, uint32_t b) {
@@ -55,7 +55,7 @@ int tree_author_order(const struct tree *tree, uint32_t a, uint32_t b) {
 
 int tree_fact_order(const struct tree *tree, const struct tree_fact *a, const struct tree_fact *b) {
     int order = tree_author_order(tree, tree_fact_log(tree, a)->author, tree_fact_log(tree, b)->author);
-    return order != 0 ? order : place_order(tree, a, b);
+    return order != 0 ? order : tree_place_order(tree, a, b);
 }
 
 /* The order in which contested creations are taken. Nearness to the root first: a nonce can be copied only from logs one holds, those of units above and below;
@@ -152,7 +152,7 @@ enum status tree_set_levels(struct tree *tree, const struct fact *fact, const st
 }
 
 enum status tree_add_admission(struct tree *tree, const struct fact *fact, const struct node_id *id, const struct admission *admission) {
-    uint32_t number, node = TREE_NONE, unit = TREE_NONE, inviter = TREE_RECOVERY;
+    uint32_t number, node = TREE_NONE, unit = TREE_NONE, inviter = TREE_RECOVERY, power = TREE_NONE;
     if (is_known(tree, fact)) {
         return STATUS_OK;
     }
@@ -167,6 +167,9 @@ enum status tree_add_admission(struct tree *tree, const struct fact *fact, const
         status = tree_reserve_key(tree);
     }
     if (status == STATUS_OK) {
+        status = tree_power_of_admission(tree, admission, &power);
+    }
+    if (status == STATUS_OK) {
         status = tree_intern_fact(tree, fact, &number);
     }
     if (status != STATUS_OK) {
@@ -178,6 +181,8 @@ enum status tree_add_admission(struct tree *tree, const struct fact *fact, const
     made->subject = node;
     made->parent = unit;
     made->level = !ID_EQUAL(&admission->inviter, &fact->log.node); /* not in a log of the inviter it names: never stands */
+    made->power = power;
+    slot->claimed |= made->level == 0;
     if (slot->unit == TREE_NONE) {                                 /* the id is the hash of all this: every admission of the node says the same */
         slot->unit = unit;
         slot->node.inviter = inviter == TREE_RECOVERY ? TREE_NONE : inviter;
@@ -255,7 +260,7 @@ static enum status accept_unit(struct tree *tree, uint32_t number) {
 static void accept_admission(struct tree *tree, uint32_t number) {
     struct tree_fact *fact = &tree->facts[number];
     struct tree_slot_node *slot = &tree->nodes[fact->subject];
-    bool better = !slot->stands || place_order(tree, fact, &tree->facts[slot->admission]) < 0;
+    bool better = !slot->stands || tree_place_order(tree, fact, &tree->facts[slot->admission]) < 0;
     tree->anew |= better && slot->stands; /* its seniority rises, and with it perhaps which of two creations holds */
     if (better) {
         slot->admission = number;
@@ -319,10 +324,11 @@ static enum status work_off(struct tree *tree, uint32_t *ready, uint32_t *ready_
 
 /* ---- contests ---- */
 
-static void all_anew(struct tree *tree) {
+void tree_all_anew(struct tree *tree) {
     for (uint32_t i = 0; i < tree->unit_count; i++) {
         tree->units[i].waiting = TREE_NONE;
         tree->units[i].dominated = 0;
+        tree->units[i].closed = false;
         if (i > 0) {
             tree->units[i].stands = false;
             tree->units[i].parent = tree->units[i].creation = TREE_NONE;
@@ -339,15 +345,12 @@ static void all_anew(struct tree *tree) {
             tree->nodes[i].admission = TREE_NONE;
         }
     }
-    tree_clear_indexes(tree);
-    tree_index_key(tree, 0);
     for (uint32_t i = 0; i < tree->fact_count; i++) {
-        tree->facts[i].stood = tree->facts[i].verdict == STATUS_OK;
         tree->facts[i].waiting_next = TREE_NONE;
         tree->facts[i].dominated = false;
-        tree->work[i] = i;
     }
-    tree->work_count = tree->fact_count;
+    tree_clear_indexes(tree);
+    tree_index_key(tree, 0);
     tree->standing = 1;
     tree->levels_stale = true;
     tree->cache->ready = false;
@@ -385,7 +388,12 @@ static enum status contest_settle(struct tree *tree) {
     if (ready == NULL) {
         return STATUS_NO_MEMORY;
     }
-    all_anew(tree);
+    tree_all_anew(tree);
+    for (uint32_t i = 0; i < tree->fact_count; i++) {
+        tree->facts[i].stood = tree->facts[i].verdict == STATUS_OK;
+        tree->work[i] = i;
+    }
+    tree->work_count = tree->fact_count;
     tree->contested = false;
     enum status status = STATUS_OK;
     while (status == STATUS_OK) {
@@ -419,6 +427,12 @@ static enum status contest_settle(struct tree *tree) {
 
 enum status tree_settle(struct tree *tree) {
     enum status status = STATUS_OK;
+    if (tree->trust->power && (tree->judged != tree->fact_count || tree->trust->forked)) {
+        tree->work_count = 0;
+        tree->judged = tree->fact_count;
+        tree->trust->forked = false;
+        return tree_judge_all(tree);
+    }
     if (tree->judged == tree->fact_count) {
         return STATUS_OK;
     }

@@ -11,7 +11,11 @@
 #define TREE_ALWAYS INT32_MIN          /* an effective date of nil */
 enum { TREE_ATTRIBUTE_LEVELS = UNIT_LEVEL + 1, TREE_WALKS_NESTED = 4 };
 
-struct tree_log { struct log_id id; uint32_t author, continued; };
+struct tree_log {
+    struct log_id id;
+    uint32_t author, continued, next; /* next: of the same author */
+    bool given;                       /* a fact stands in it: else it is but named */
+};
 struct tree_entry { int64_t id; uint64_t seq; struct short_hash hash; uint32_t log; };
 
 struct tree_fact {
@@ -21,8 +25,9 @@ struct tree_fact {
     uint32_t code, name;        /* texts; an attribute's text is in code */
     uint32_t waiting_next;      /* in the list of what waits for one unit or node */
     uint32_t code_next;         /* in a bucket of the code index */
+    uint32_t power;             /* number in trust->powers: lines, refs. TREE_NONE: none */
     int32_t effective;          /* TREE_ALWAYS: nil */
-    uint16_t verdict;           /* enum status */
+    uint16_t verdict, judged;   /* enum status; judged: at its author's turn, whatever has cut him off or set the write aside since */
     uint8_t kind, attribute, level;
     bool dominated, stood;      /* another standing write has seen it; (contests) it stood before */
 };
@@ -34,13 +39,14 @@ struct tree_unit {
     uint32_t parent, creation;  /* the fact that holds; TREE_NONE: does not stand (the root has none and stands) */
     uint32_t waiting, writes;   /* list of facts; number in tree->writes, TREE_NONE: none */
     uint8_t depth, dominated;   /* units above it; bit a: the creation's value of attribute a has been seen by another write */
-    bool stands, relevelled;
+    bool stands, relevelled, closed; /* closed: by a close or same that holds */
 };
 
 struct tree_slot_node {
     struct tree_node node;
     uint32_t unit, waiting, admission, depth, key_next; /* unit it is admitted for, standing or not; depth: length of its chain of admissions, the founder's 1 */
-    bool stands;
+    uint32_t logs;                                      /* the first of its logs */
+    bool stands, claimed;                               /* claimed: an admission of it stands in a log of the inviter that it names */
 };
 
 struct tree_table { uint64_t *slots; size_t capacity, count; }; /* open addressing: hash in the upper half, number + 1 in the lower */
@@ -75,6 +81,9 @@ struct tree {
     size_t chunk_count, chunk_capacity, chunk_used, chunk_size;
     struct level_table *levels;
     struct tree_cache *cache;
+    struct tree_trust *trust;   /* tree_trust.h */
+    struct tree_scope *scope;   /* tree_scope.c */
+    uint32_t recovery_logs;     /* the first (and only) log of the recovery keys */
     tree_seen_fn *seen;
     void *seen_ctx;
     bool has_hint;
@@ -90,6 +99,8 @@ CHECKED enum status tree_intern_unit(struct tree *tree, const struct unit_id *id
 CHECKED enum status tree_intern_node(struct tree *tree, const struct node_id *id, uint32_t *out);
 /* A new fact with its entry and log, not yet judged. It must not have been given before (tree_verdict). */
 CHECKED enum status tree_intern_fact(struct tree *tree, const struct fact *fact, uint32_t *out);
+CHECKED enum status tree_intern_log(struct tree *tree, const struct log_id *id, uint32_t *out);
+CHECKED enum status tree_grow(void *array, size_t *capacity, size_t count, size_t item_bytes); /* room for one more item; what is new is zero */
 CHECKED enum status tree_reserve_fact(struct tree *tree);          /* room for one more, in the list of work too, and buckets for its code */
 CHECKED enum status tree_reserve_key(struct tree *tree);           /* room for one more in the index of transport keys */
 CHECKED enum status tree_reserve_write(struct tree *tree, uint32_t unit); /* room for one more write of the unit */
@@ -106,9 +117,18 @@ uint64_t tree_hash(const struct tree *tree, struct bytes bytes);
 const struct tree_log *tree_fact_log(const struct tree *tree, const struct tree_fact *fact);
 
 /* ---- tree_judge.c ---- */
+int tree_place_order(const struct tree *tree, const struct tree_fact *a, const struct tree_fact *b); /* the order of two places in logs of one author */
+void tree_all_anew(struct tree *tree);                                                              /* nothing stands but the root and the founder */
 /* The order of two facts by their authors' seniority, then epoch, seq and place. */
 int tree_fact_order(const struct tree *tree, const struct tree_fact *a, const struct tree_fact *b);
 int tree_author_order(const struct tree *tree, uint32_t a, uint32_t b); /* TREE_RECOVERY before all nodes */
+
+/* ---- tree_scope.c: who may hold directive logs because of moves ---- */
+CHECKED enum status tree_scope_new(struct tree_scope **out);
+void tree_scope_free(struct tree_scope *scope);                                       /* NULL harmless */
+bool tree_scope_reaches(const struct tree *tree, uint32_t above, uint32_t unit);      /* stood `above` ever above unit, its subtree, or what left it? */
+bool tree_scope_names(const struct tree *tree, uint32_t unit, uint32_t named);        /* does a placing that touches unit's line or subtree name the other? */
+bool tree_scope_waits(const struct tree *tree, uint32_t node);                        /* its admission may still come to stand */
 
 /* ---- tree_attribute.c ---- */
 /* A write begins to stand: it takes its place in its register. */
@@ -116,5 +136,6 @@ CHECKED enum status tree_write_stands(struct tree *tree, uint32_t fact);
 /* The creation that holds has changed: what of it was seen is found anew. */
 CHECKED enum status tree_creation_stands(struct tree *tree, uint32_t unit);
 CHECKED enum status tree_levels_refresh(struct tree *tree);
+void tree_note_level(struct tree *tree, uint32_t unit); /* tree_next_relevelled will tell of it */
 
 #endif

@@ -9,7 +9,7 @@ static_assert(CHUNK_BYTES < 1 << CHUNK_SHIFT, "a place in a chunk fits in the lo
 /* ---- arrays and tables ---- */
 
 /* Room for one more item; what is new is zero. */
-static enum status grow(void *array, size_t *capacity, size_t count, size_t item_bytes) {
+enum status tree_grow(void *array, size_t *capacity, size_t count, size_t item_bytes) {
     void *memory;
     if (count < *capacity) {
         return STATUS_OK;
@@ -115,7 +115,7 @@ enum status tree_text_add(struct tree *tree, struct bytes bytes, uint32_t *out) 
         if (tree->chunk_count >= UINT16_MAX) {
             return STATUS_TOO_LARGE;
         }
-        enum status status = grow(&tree->chunks, &tree->chunk_capacity, tree->chunk_count, sizeof *tree->chunks);
+        enum status status = tree_grow(&tree->chunks, &tree->chunk_capacity, tree->chunk_count, sizeof *tree->chunks);
         if (status != STATUS_OK) {
             return status;
         }
@@ -203,7 +203,7 @@ enum status tree_intern_unit(struct tree *tree, const struct unit_id *id, uint32
     size_t before = tree->unit_capacity;
     enum status status = table_reserve(&tree->unit_table, tree->unit_table.count + 1);
     if (status == STATUS_OK) {
-        status = grow(&tree->units, &tree->unit_capacity, tree->unit_count, sizeof *tree->units);
+        status = tree_grow(&tree->units, &tree->unit_capacity, tree->unit_count, sizeof *tree->units);
     }
     if (status == STATUS_OK && before != tree->unit_capacity) {
         status = cache_reserve(tree);
@@ -227,7 +227,7 @@ enum status tree_intern_node(struct tree *tree, const struct node_id *id, uint32
     size_t before = tree->node_capacity;
     enum status status = table_reserve(&tree->node_table, tree->node_table.count + 1);
     if (status == STATUS_OK) {
-        status = grow(&tree->nodes, &tree->node_capacity, tree->node_count, sizeof *tree->nodes);
+        status = tree_grow(&tree->nodes, &tree->node_capacity, tree->node_count, sizeof *tree->nodes);
     }
     if (status == STATUS_OK && before != tree->node_capacity) {
         status = cache_reserve(tree);
@@ -238,30 +238,32 @@ enum status tree_intern_node(struct tree *tree, const struct node_id *id, uint32
     *out = tree->node_count++;
     tree->cache->ready = false;
     tree->nodes[*out] = (struct tree_slot_node){
-        .node = {.id = *id, .unit = TREE_NONE, .inviter = TREE_NONE}, .unit = TREE_NONE, .waiting = TREE_NONE, .admission = TREE_NONE, .key_next = TREE_NONE};
+        .node = {.id = *id, .unit = TREE_NONE, .inviter = TREE_NONE}, .unit = TREE_NONE, .waiting = TREE_NONE, .admission = TREE_NONE, .key_next = TREE_NONE, .logs = TREE_NONE};
     table_insert(&tree->node_table, hash, *out);
     return STATUS_OK;
 }
 
-static enum status intern_log(struct tree *tree, const struct fact *fact, uint32_t *out) {
-    uint64_t hash = hash_log(tree, &fact->log);
-    *out = table_find(tree, &tree->log_table, hash, match_log, &fact->log);
+enum status tree_intern_log(struct tree *tree, const struct log_id *id, uint32_t *out) {
+    uint64_t hash = hash_log(tree, id);
+    *out = table_find(tree, &tree->log_table, hash, match_log, id);
     if (*out != TREE_NONE) {
         return STATUS_OK;
     }
     uint32_t author = TREE_RECOVERY;
-    enum status status = fact->log.kind == LOG_RECOVERY ? STATUS_OK : tree_intern_node(tree, &fact->log.node, &author);
+    enum status status = id->kind == LOG_RECOVERY ? STATUS_OK : tree_intern_node(tree, &id->node, &author);
     if (status == STATUS_OK) {
         status = table_reserve(&tree->log_table, tree->log_table.count + 1);
     }
     if (status == STATUS_OK) {
-        status = grow(&tree->logs, &tree->log_capacity, tree->log_count, sizeof *tree->logs);
+        status = tree_grow(&tree->logs, &tree->log_capacity, tree->log_count, sizeof *tree->logs);
     }
     if (status != STATUS_OK) {
         return status;
     }
+    uint32_t *first = author == TREE_RECOVERY ? &tree->recovery_logs : &tree->nodes[author].logs;
     *out = tree->log_count++;
-    tree->logs[*out] = (struct tree_log){fact->log, author, fact->continued};
+    tree->logs[*out] = (struct tree_log){.id = *id, .author = author, .next = *first};
+    *first = *out;
     table_insert(&tree->log_table, hash, *out);
     return STATUS_OK;
 }
@@ -273,18 +275,22 @@ static enum status intern_entry(struct tree *tree, const struct fact *fact, uint
         return STATUS_OK;
     }
     uint32_t log;
-    enum status status = intern_log(tree, fact, &log);
+    enum status status = tree_intern_log(tree, &fact->log, &log);
     if (status == STATUS_OK) {
         status = table_reserve(&tree->entry_table, tree->entry_table.count + 1);
     }
     if (status == STATUS_OK) {
-        status = grow(&tree->entries, &tree->entry_capacity, tree->entry_count, sizeof *tree->entries);
+        status = tree_grow(&tree->entries, &tree->entry_capacity, tree->entry_count, sizeof *tree->entries);
     }
     if (status != STATUS_OK) {
         return status;
     }
     *out = tree->entry_count++;
     tree->entries[*out] = (struct tree_entry){fact->entry_id, fact->seq, hash_short(&fact->hash), log};
+    if (!tree->logs[log].given) {
+        tree->logs[log].given = true;
+        tree->logs[log].continued = fact->continued;
+    }
     table_insert(&tree->entry_table, hash, *out);
     return STATUS_OK;
 }
@@ -294,7 +300,7 @@ enum status tree_reserve_fact(struct tree *tree) {
     size_t before = tree->fact_capacity;
     enum status status = table_reserve(&tree->fact_table, tree->fact_table.count + 1);
     if (status == STATUS_OK) {
-        status = grow(&tree->facts, &tree->fact_capacity, tree->fact_count, sizeof *tree->facts);
+        status = tree_grow(&tree->facts, &tree->fact_capacity, tree->fact_count, sizeof *tree->facts);
     }
     if (status != STATUS_OK || before == tree->fact_capacity) {
         return status;
@@ -349,8 +355,10 @@ enum status tree_intern_fact(struct tree *tree, const struct fact *fact, uint32_
                                            .name = TREE_NONE,
                                            .waiting_next = TREE_NONE,
                                            .code_next = TREE_NONE,
+                                           .power = TREE_NONE,
                                            .effective = TREE_ALWAYS,
-                                           .verdict = STATUS_AUTHOR_UNKNOWN};
+                                           .verdict = STATUS_AUTHOR_UNKNOWN,
+                                           .judged = STATUS_AUTHOR_UNKNOWN};
     table_insert(&tree->fact_table, hash, *out);
     return STATUS_OK;
 }
@@ -361,7 +369,7 @@ enum status tree_reserve_key(struct tree *tree) {
 
 enum status tree_reserve_write(struct tree *tree, uint32_t unit) {
     if (tree->units[unit].writes == TREE_NONE) {
-        enum status status = grow(&tree->writes, &tree->write_capacity, tree->write_count, sizeof *tree->writes);
+        enum status status = tree_grow(&tree->writes, &tree->write_capacity, tree->write_count, sizeof *tree->writes);
         if (status != STATUS_OK) {
             return status;
         }
@@ -369,7 +377,7 @@ enum status tree_reserve_write(struct tree *tree, uint32_t unit) {
     }
     struct tree_writes *writes = &tree->writes[tree->units[unit].writes];
     size_t capacity = writes->capacity;
-    enum status status = grow(&writes->facts, &capacity, writes->given, sizeof *writes->facts);
+    enum status status = tree_grow(&writes->facts, &capacity, writes->given, sizeof *writes->facts);
     if (status == STATUS_OK) {
         writes->capacity = (uint32_t)capacity;
         writes->given++;

@@ -69,6 +69,51 @@ static enum status addresses_split(struct store *store, const char *text) {
     return STATUS_OK;
 }
 
+/* The node that succeeds this one by its own word (docs/protocol.md 5.3): the last one. TREE_NONE. */
+static uint32_t successor_of(struct store *store, uint32_t node) {
+    const uint32_t *nodes;
+    uint32_t chosen = TREE_NONE;
+    size_t count = tree_unit_nodes(store->tree, tree_node_at(store->tree, node)->unit, &nodes);
+    for (size_t i = 0; i < count; i++) {
+        const struct tree_node *other = tree_node_at(store->tree, nodes[i]);
+        struct stored_entry entry;
+        struct body_reader body;
+        struct change change;
+        struct admission *admission = other->inviter == node ? malloc(sizeof *admission) : NULL;
+        bool found = false;
+        if (admission != NULL && log_read(store, other->entry_id, &entry, NULL) == STATUS_OK && body_open(&body, entry.entry.body, CLASS_CONTROL) == STATUS_OK)
+            while (!found && body_next(&body, &change))
+                found = change.kind == CHANGE_ADMISSION && admission_decode(admission, change.payload) == STATUS_OK && admission->has_succeeds &&
+                        memcmp(admission->signing_key, other->signing_key, sizeof other->signing_key) == 0 &&
+                        ID_EQUAL(&admission->succeeds, &tree_node_at(store->tree, node)->id);
+        free(admission);
+        if (found && (chosen == TREE_NONE || tree_seniority(store->tree, chosen, nodes[i]) < 0))
+            chosen = nodes[i];
+    }
+    return chosen;
+}
+
+/* The level above may have a new key. While its old one is not known to be shut out, either may be the one it listens with; then only the new one. */
+static void follow_successor(struct store *store, struct store_uplink *out) {
+    uint32_t at = tree_node(store->tree, &out->node);
+    int64_t entry;
+    for (int steps = 0; at != TREE_NONE && steps < 64; steps++) {
+        uint32_t next = successor_of(store, at);
+        if (next == TREE_NONE)
+            return;
+        const struct tree_node *node = tree_node_at(store->tree, next);
+        out->has_successor = !tree_revoked(store->tree, at, &entry);
+        if (out->has_successor) {
+            out->successor = node->id;
+            memcpy(out->successor_key, node->transport_key, sizeof out->successor_key);
+            return;
+        }
+        out->node = node->id;
+        memcpy(out->transport_key, node->transport_key, sizeof out->transport_key);
+        at = next;
+    }
+}
+
 enum status store_uplink(struct store *store, struct store_uplink *out) {
     memset(out, 0, sizeof *out);
     const char *text;
@@ -80,6 +125,7 @@ enum status store_uplink(struct store *store, struct store_uplink *out) {
     status = uplink_get(store, out->transport_key, &out->node);
     if (status != STATUS_OK)
         return status == STATUS_NOT_FOUND ? STATUS_NO_UPLINK : status;
+    follow_successor(store, out);
     out->unit = unit_of_uplink(store, &out->node);
     bool same = store->uplink_addresses != NULL && json_array_size(store->uplink_addresses) == 1 &&
                 strcmp(json_string_value(json_array_get(store->uplink_addresses, 0)), text) == 0;

@@ -23,10 +23,17 @@ void client_timeout(struct client *client, int64_t seconds) {
 
 /* ---- finding the store ---- */
 
+/* The socket in the directory is for its owner. Everybody else of this PC comes by that of the installed service, which serves the directory that is meant
+ * where none is named. */
 static enum status connect_daemon(const struct command *command, int *out) {
     char path[1200];
     snprintf(path, sizeof path, "%s/control.sock", command->dir);
-    return os_local_connect(out, path);
+    enum status status = os_local_connect(out, path);
+    const char *shared = getenv("HOI_CONTROL");
+    if (status == STATUS_OK || (shared == NULL && strcmp(command->dir, OPTIONS_DIR_DEFAULT) != 0)) {
+        return status;
+    }
+    return os_local_connect(out, shared != NULL ? shared : "/run/hoi/control.sock") == STATUS_OK ? STATUS_OK : status;
 }
 
 bool client_daemon_runs(const struct command *command) {
@@ -144,7 +151,9 @@ enum status client_request(struct client *client, const char *verb, json_t *args
         status = over_socket(client, request, told);
     }
     if (status == STATUS_OK && client->response == NULL) {
-        struct store_caller caller = {.uid = (long)geteuid(), .daemon = false};
+        char account[OS_ACCOUNT_BYTES];
+        struct store_caller caller = {.uid = os_own_account(), .account = account};
+        os_account(caller.uid, account);
         client->response = store_request(client->store, &caller, request);
         status = client->response != NULL ? STATUS_OK : STATUS_NO_MEMORY;
     }

@@ -2,6 +2,7 @@
 #include "protocol/keys.h"
 #include "protocol/planted.h"
 #include "store/json_memory.h"
+#include "store/os.h"
 #include "tools/options.h"
 #include "tools/refusal.h"
 #include "tools/table.h"
@@ -20,8 +21,8 @@ enum { ANY = 4096 };
     { name, verb_##function, arguments, description, verb_##function##_options, min, max, plain }
 static const struct verb VERBS[] = {
     ROW("init", init, N_("NAME --unit CODE --name TEXT --level LEVEL --recovery-dir OUT"), 1, 1, false, N_("found an association; this node is its root")),
-    ROW("join", join, N_("- (reads the token from standard input)"), 1, 1, false, N_("make this directory a node of an existing association, with a token")),
-    ROW("invite", invite, N_("CODE"), 1, 1, true, N_("print a token with which the office of that unit joins")),
+    ROW("join", join, N_("- (reads the token from standard input) | --write-request FILE | --admission FILE"), 0, 1, false, N_("make this directory a node of an existing association, with a token")),
+    ROW("invite", invite, N_("CODE [--request FILE -o ADMISSION]"), 1, 1, true, N_("print a token with which the office of that unit joins")),
     ROW("status", status, "", 0, 0, false, N_("this node, its links, what waits, what is wrong and what to do")),
     ROW("sync", sync, N_("[--wait SECONDS]"), 0, 0, false, N_("talk to the level above now")),
     ROW("config", config, N_("[KEY [VALUE]]"), 0, 2, true, N_("show or change the settings of this node")),
@@ -29,7 +30,12 @@ static const struct verb VERBS[] = {
     ROW("unit import", unit_import, N_("FILE.csv"), 1, 1, false, N_("add many units: code,parent_code,level,name")),
     ROW("unit list", unit_list, N_("[--tree]"), 0, 0, false, N_("the units below this one, and the line above")),
     ROW("unit show", unit_show, N_("CODE"), 1, 1, false, N_("one unit, where it stands, and what it was called before")),
+    ROW("node export-key", node_export_key, N_("-o FILE"), 0, 0, false, N_("keep this node's key in a file, under a passphrase, for the day this PC dies")),
+    ROW("node import-key", node_import_key, N_("FILE"), 1, 1, false, N_("bring such a key back, on the PC that takes the place of the dead one")),
     ROW("node list", node_list, "", 0, 0, false, N_("the installations known here")),
+    ROW("node revoke", node_revoke, N_("NODE --reason TEXT"), 1, 1, false, N_("shut out an installation: a stolen laptop, a PC that was replaced")),
+    ROW("node fork", node_fork, N_("--keep ENTRY"), 0, 0, false, N_("decide which branch of a forked log counts")),
+    ROW("node rotate", node_rotate, "", 0, 0, false, N_("a new key for this node; whoever has the old one is shut out")),
     ROW("form add", form_add, N_("FILE.json"), 1, 1, false, N_("add a form, or the next version of one")),
     ROW("form check", form_check, N_("FILE.json"), 1, 1, false, N_("check a form file without adding it")),
     ROW("form list", form_list, "", 0, 0, false, N_("the forms in force here")),
@@ -45,6 +51,11 @@ static const struct verb VERBS[] = {
     ROW("digest", digest, "", 0, 0, true, N_("a number that is equal where two nodes hold and say the same")),
     ROW("check", check, "", 0, 0, false, N_("read the whole store and verify it")),
     ROW("rebuild", rebuild, "", 0, 0, false, N_("derive every table anew from the signed entries")),
+    ROW("recovery admit", recovery_admit, N_("--from BACKUP --key FILE --key FILE"), 0, 0, false, N_("make this PC the new root, with the recovery keys")),
+    ROW("recovery revoke", recovery_revoke, N_("NODE --key FILE --key FILE"), 1, 1, false, N_("shut out any node, the old root too, with the recovery keys")),
+    ROW("recovery follow", recovery_follow, N_("tcp://HOST:PORT NODE KEY"), 3, 3, false, N_("dial the new root: the line that `recovery admit` prints")),
+    ROW("backup", backup, N_("FILE"), 1, 1, false, N_("the store of this node in one file, also while the daemon runs")),
+    ROW("restore", restore, N_("FILE"), 1, 1, false, N_("go on from a backup; what only the store of before has is taken over")),
     {"help", verb_help, N_("[COMMAND]"), N_("this list, or how a command is used"), NULL, 0, 2, false},
     {"version", verb_version, "", N_("the version of hoi"), NULL, 0, 0, true},
 };
@@ -142,6 +153,7 @@ int main(int argc, char **argv) {
     json_memory_watch(); /* client_request sends nothing that is not whole */
     struct command command;
     const struct options_input input = {argc, argv, VERBS, VERB_COUNT};
+    os_memory_guard(); /* it may open a store, and its keys with it */
     umask(077); /* what hoi writes into its directory is nobody else's */
     if (argc == 2 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)) {
         return finish(verb_version(NULL));

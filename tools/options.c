@@ -309,7 +309,7 @@ static bool check_words(const struct options_input *input) {
 }
 
 bool options_parse(struct command *out, const struct options_input *input) {
-    static const char DEFAULT_DIR[] = "/var/lib/hoi";
+    static const char DEFAULT_DIR[] = OPTIONS_DIR_DEFAULT;
     struct options_input rest = *input;
     *out = (struct command){0};
     if (!choose_language(input) || !check_words(input) || !take_verb(out, &rest)) {

@@ -27,6 +27,7 @@ struct verb {
     bool plain; /* its standard output is for programs: nothing else may be printed there */
 };
 
+#define OPTIONS_DIR_DEFAULT "/var/lib/hoi"
 enum { OPTIONS_GIVEN_MAX = 64 };
 struct command {
     const struct verb *verb;

@@ -135,3 +135,58 @@ void recovery_key_remove(struct recovery_set *set) {
         os_file_remove(path);
     }
 }
+
+/* ---- reading ---- */
+
+enum { KEY_BYTES = 36, FILE_BYTES_MAX = 16 * 1024 };
+
+bool recovery_key_parse(const char *text, uint8_t seed[32]) {
+    uint8_t bytes[KEY_BYTES] = {0};
+    struct hash check;
+    size_t bits = 0;
+    for (const char *at = text; *at != '\0' && bits < KEY_BYTES * 8; at++) {
+        unsigned value;
+        if (*at == '-' || *at == ' ') {
+            continue;
+        }
+        if (*at >= 'a' && *at <= 'z') {
+            value = (unsigned)(*at - 'a');
+        } else if (*at >= 'A' && *at <= 'Z') {
+            value = (unsigned)(*at - 'A');
+        } else if (*at >= '2' && *at <= '7') {
+            value = (unsigned)(*at - '2') + 26;
+        } else {
+            break;
+        }
+        for (unsigned bit = 5; bit-- > 0 && bits < KEY_BYTES * 8; bits++) {
+            bytes[bits / 8] = (uint8_t)(bytes[bits / 8] | (value >> bit & 1) << (7 - bits % 8));
+        }
+    }
+    keys_hash(&check, "recovery-key", NULL, bytes_of(bytes, 32), bytes_of(NULL, 0));
+    bool whole = bits == KEY_BYTES * 8 && memcmp(check.b, bytes + 32, 4) == 0;
+    if (whole) {
+        memcpy(seed, bytes, 32);
+    }
+    sodium_memzero(bytes, sizeof bytes);
+    return whole;
+}
+
+enum status recovery_key_read(const char *path, uint8_t seed[32]) {
+    struct buffer content;
+    buffer_init(&content, FILE_BYTES_MAX + 1);
+    enum status status = os_file_read(path, FILE_BYTES_MAX, &content);
+    if (status == STATUS_OK) {
+        status = buffer_append(&content, "", 1);
+    }
+    if (status == STATUS_OK) {
+        const char *found = strcasestr((const char *)content.data, "hoir1-");
+        status = found != NULL && recovery_key_parse(found + 6, seed) ? STATUS_OK : STATUS_KEY_DAMAGED;
+    } else if (status != STATUS_NO_MEMORY && status != STATUS_PERMISSION) {
+        status = STATUS_FILE_UNREADABLE;
+    }
+    if (content.data != NULL) {
+        sodium_memzero(content.data, content.capacity);
+    }
+    buffer_fini(&content);
+    return status;
+}

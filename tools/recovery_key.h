@@ -30,4 +30,10 @@ void recovery_key_remove(struct recovery_set *set);
  * groups of five. */
 void recovery_key_text(char out[RECOVERY_TEXT_MAX], const uint8_t seed[32]);
 
+/* A key read back: from its file, or from a file into which the page was typed: the first "hoir1-..." counts, whatever the size of its letters. FILE_UNREADABLE, PERMISSION; KEY_DAMAGED: none is
+ * there, or a letter is wrong. The caller wipes seed. */
+CHECKED enum status recovery_key_read(const char *path, uint8_t seed[32]);
+/* The same from the text alone. False: damaged. */
+bool recovery_key_parse(const char *text, uint8_t seed[32]);
+
 #endif

@@ -19,6 +19,9 @@
 #define REFUSAL_TOO_LARGE N_("Too large[: {file}, line {line}][: {what}][ (at most {limit})]. Divide it into smaller parts.")
 #define REFUSAL_BUSY N_("The other side is busy. Try again in a minute.")
 #define REFUSAL_INTERNAL N_("Something went wrong inside hoi[: {what}]. Nothing was changed. Please report it with this number.")
+#define REFUSAL_RIGHT_MISSING \
+    N_("[You are “{account}” on this PC. ]This account may not do this[ ({request})][: it lacks the right “{right}”]. It is for root or the owner of the node's directory[ ({owner})] to do, " \
+       "or to give[: `hoi config local.{account} {give}`].")
 /* bytes */
 #define REFUSAL_MALFORMED N_("The data is damaged or was not written by hoi.")
 #define REFUSAL_TRUNCATED N_("The data ends too early: it was not copied in full.")
@@ -37,13 +40,35 @@
 #define REFUSAL_FORK N_("Another entry stands at this place: a disk was copied or a key was used twice. Tell the level above.")
 #define REFUSAL_OUTSIDE_AUTHORITY N_("This office may act only for its own unit and the units below it[, not for {unit}].")
 #define REFUSAL_LINE_BROKEN N_("The line of units from here to the root is not complete yet. Synchronise first: `hoi sync`.")
-#define REFUSAL_TOKEN_UNKNOWN N_("The token is not known there, or has expired. Ask the level above for a new one: `hoi invite CODE`.")
+#define REFUSAL_TOKEN_UNKNOWN N_("The token is not known there. Ask the level above for a new one: `hoi invite CODE`.")
 #define REFUSAL_TOKEN_USED N_("The token was used by another PC already. Ask the level above for a new one: `hoi invite CODE`.")
-#define REFUSAL_TOKEN_MALFORMED N_("The token has a slip of the pen, or is not complete. Copy it again, from “hoi1-” to its end.")
+#define REFUSAL_TOKEN_MALFORMED \
+    N_("[Group {group} of the token is wrong (counted after “hoi1-”). ]The token has a slip of the pen, or is not complete. Copy it again, from “hoi1-” to its end.")
+#define REFUSAL_TOKEN_EXPIRED \
+    N_("The token has expired, by the clock of the level above. Ask there for a new one: `hoi invite CODE`.")
+#define REFUSAL_JOIN_FILE_WRONG \
+    N_("[{path} ]is damaged, or not the file that is needed here[: {expected}]. The new office writes a request (`hoi join --write-request FILE`), the level above "      \
+       "answers it with an admission (`hoi invite CODE --request FILE -o ADMISSION`).")
+#define REFUSAL_JOIN_OTHER_PC \
+    N_("This admission is for another PC, or for keys that are no longer in this directory. Write a request here again: `hoi join --write-request FILE`.")
+#define REFUSAL_KEY_ELSEWHERE \
+    N_("This PC stands for another unit already, or another office has admitted it[ ({unit} was asked for)]. One directory acts for one unit: for a second one, `hoi join` in " \
+       "another directory.")
+#define REFUSAL_ROOT_OTHER \
+    N_("The level above shows another log of the root than the invitation named: one of the two has been forged or put back from an old copy. Enter nothing here, and ask " \
+       "the central office.")
 #define REFUSAL_KEY_DAMAGED \
     N_("The key file of this node is damaged[: {path}]. Restore the directory from a backup, or join again with a new token from the level above.")
-#define REFUSAL_KEY_UNSAFE N_("Other people can read the key file[ {path}]. Take that away first: chmod 600[ {path}].")
+#define REFUSAL_KEY_UNSAFE \
+    N_("The key file[ {path}] or its directory is open to other people, or belongs to somebody else, or is a link. Make them this user's alone first: chmod 700 for the " \
+       "directory, chmod 600 for the file.")
 #define REFUSAL_AUTHOR_CUT N_("The office that wrote this was shut out by the level above before that.")
+#define REFUSAL_REQUEST_ONLY N_("This is about an office PC that stands above the one which wrote it: it is kept as a request, the level above decides.")
+#define REFUSAL_HANDED_OVER N_("Written by the former level above after the unit had been handed over: it waits until the new level above accepts it.")
+#define REFUSAL_HANDOVER_EMPTY N_("A handover of a unit that was never moved there. Move the unit first.")
+#define REFUSAL_STRUCTURE_CYCLE N_("This would put a unit below itself. It is kept, and does not count.")
+#define REFUSAL_PASSPHRASE_WRONG N_("That is not the passphrase of this key. Nothing was changed. Capital letters and the keyboard's language count.")
+#define REFUSAL_PASSPHRASE_WEAK N_("A passphrase has 10 to 1000 characters: four or five words that nobody says together are a good one.")
 /* what people enter */
 #define REFUSAL_UNIT_UNKNOWN N_("There is no unit[ “{unit}”] here. `hoi unit list` shows the units.")
 #define REFUSAL_UNIT_AMBIGUOUS \
@@ -100,6 +125,12 @@
     N_("You may not read or write here[: {path}]. Name a directory of your own with --dir DIR (or in HOI_DIR), or ask whoever looks after this PC.")
 #define REFUSAL_FILE_UNREADABLE N_("The file cannot be read[: {file}].")
 #define REFUSAL_FILE_UNWRITABLE N_("The file cannot be written[: {file}].")
+#define REFUSAL_NODE_UNKNOWN N_("There is no node[ “{node}”] here, or several begin so. `hoi node list` shows them; six or more characters name one.")
+#define REFUSAL_RECOVERY_KEYS N_("These are not the recovery keys that are needed[: {needed} different ones of this association]. Nothing was changed.")
+#define REFUSAL_RECOVERY_NONE N_("This association was founded without recovery keys: nobody can do this.")
+#define REFUSAL_BACKUP_INVALID N_("The file[ {file}] is no backup of hoi, or a damaged one. Nothing was changed.")
+#define REFUSAL_BACKUP_OTHER \
+    N_("The backup[ {file}] is of another office, or of another key than the one here[: {dir}]. Nothing was changed. `hoi node import-key` brings back the key that belongs to it.")
 /* other offices */
 #define REFUSAL_NO_UPLINK N_("No level above is set. The root has none; elsewhere: `hoi join -` or `hoi config uplink tcp://HOST:PORT`.")
 #define REFUSAL_NO_DAEMON N_("The daemon hoid does not answer[: {dir}]. Start it: hoid --dir DIR.")

@@ -42,6 +42,7 @@ static const struct refusal_word {
     {"A-Z 0-9 . - _", N_("letters, digits and . - _, without blanks")},
     {"CODE", N_("a unit's code")},
     /* settings */
+    {"rights", N_("words joined by commas, of read, enter, submit, lock, send, form, unit, invite, revoke, export, config, care; or all, or none")},
     {"tcp://ADDRESS:PORT", N_("tcp://ADDRESS:PORT, such as tcp://0.0.0.0:7400")},
     {"tcp://HOST:PORT", N_("tcp://HOST:PORT")},
     {"yes, no", N_("yes or no, in these words")},

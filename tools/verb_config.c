@@ -14,6 +14,7 @@ static const struct {
     {"uplink", N_("where the level above is reached, such as tcp://HOST:7400")},
     {"advertise", N_("what invitations say about how to reach this office")},
     {"metered", N_("yes on a line paid by volume: talk less often")},
+    {"local.ACCOUNT", N_("what that account of this PC may do: read, enter, submit, lock, send, form, unit, invite, revoke, export, config, care; all; none")},
 };
 
 static void print_settings(const json_t *settings) {
@@ -56,7 +57,7 @@ int verb_config(const struct command *command) {
         print_settings(settings);
     } else if (status == STATUS_OK) {
         puts(output_text(settings, key));
-        if (value != NULL && client_daemon_runs(command)) {
+        if (value != NULL && strncmp(key, "local.", 6) != 0 && client_daemon_runs(command)) {
             table_say(stderr, _("Note: the running hoid goes on as before; the setting counts from its next start."), 2);
         }
     }

@@ -20,6 +20,8 @@ const struct option verb_send_options[] = {
     {"--number", OPTION_VALUE, N_("TEXT"), N_("its number, such as 05-CT/TW")},
     {"--date", OPTION_VALUE, N_("DATE"), N_("its date")},
     {"--due", OPTION_VALUE, N_("DATE"), N_("until when it is to be done")},
+    {"--by", OPTION_VALUE, N_("NAME"), N_("who sends it: recorded as said, beside the account of this PC")},
+    {"--role", OPTION_VALUE, N_("ROLE"), N_("that person's role, such as chair or deputy")},
     {NULL, OPTION_FLAG, NULL, NULL},
 };
 
@@ -68,7 +70,8 @@ int verb_send(const struct command *command) {
         return NOT_DONE;
     }
     json_t *args = client_args("to", options_value(command, "--to"), "title", options_value(command, "--title"), "text", text, "number",
-                               options_value(command, "--number"), "date", options_value(command, "--date"), "due", options_value(command, "--due"), NULL);
+                               options_value(command, "--number"), "date", options_value(command, "--date"), "due", options_value(command, "--due"), "by",
+                               options_value(command, "--by"), "role", options_value(command, "--role"), NULL);
     free(text);
     enum status status = client_once(command, "send", args, &result);
     if (status == STATUS_OK && command->json) {

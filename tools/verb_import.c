@@ -13,6 +13,8 @@ const struct option verb_import_options[] = {
     {"--codes-as-of", OPTION_VALUE, N_("DATE"), N_("units bear the codes of that day (else of the period's last day)")},
     {"--on-behalf", OPTION_FLAG, NULL, N_("make the first entry of units below for them")},
     {"--reason", OPTION_VALUE, N_("TEXT"), N_("why records of units below are corrected")},
+    {"--by", OPTION_VALUE, N_("NAME"), N_("who says so: recorded as said, beside the account of this PC")},
+    {"--role", OPTION_VALUE, N_("ROLE"), N_("that person's role, such as chair or deputy")},
     {"--ignore-columns", OPTION_FLAG, NULL, N_("pass over columns that are no field of the form")},
     {"--dry-run", OPTION_FLAG, NULL, N_("only check, import nothing")},
     {NULL, OPTION_FLAG, NULL, NULL},
@@ -121,7 +123,8 @@ static void print_done(const struct command *command, const struct import_sheet 
 static enum status commit(const struct command *command, struct import_sheet *import, struct client *client, const char *id) {
     bool told = false;
     client_timeout(client, COMMIT_SECONDS);
-    enum status status = client_request(client, "import.commit", client_args("import", id, NULL), &told);
+    enum status status = client_request(client, "import.commit",
+                                        client_args("import", id, "by", options_value(command, "--by"), "role", options_value(command, "--role"), NULL), &told);
     client_timeout(client, 0);
     json_t *problems = json_object_get(client->response, "problems");
     if (told) {

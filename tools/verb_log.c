@@ -1,5 +1,6 @@
 /* hoi log: the entries held here, newest first. */
 #include "tools/client.h"
+#include "tools/entry_words.h"
 #include "tools/output.h"
 #include "tools/refusal.h"
 #include "tools/table.h"
@@ -86,9 +87,17 @@ static void print_entries(const json_t *entries) {
         table_cell(table, text_time(time, json_integer_value(json_object_get(entry, "time"))));
         table_cell(table, unit);
         table_cell(table, number);
-        table_cell(table, changes);
-        table_cell(table, state_word(output_text(entry, "state")));
+        char *person = entry_words_person(entry), *what = text_format("{changes}[ — {person}]", "changes", changes, "person", person, NULL);
+        const char *why = output_text(entry, "reason");
+        char *reason = *why != '\0' ? refusal_sentence(refusal_named(why), NULL) : NULL;
+        char *state = text_format("{state}[: {reason}]", "state", state_word(output_text(entry, "state")), "reason", reason, NULL);
+        table_cell(table, what);
+        table_cell(table, state);
         table_row_end(table);
+        free(person);
+        free(what);
+        free(reason);
+        free(state);
         free(changes);
         free(unit);
     }

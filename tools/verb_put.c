@@ -15,6 +15,8 @@ const struct option verb_put_options[] = {
     {"--row", OPTION_VALUE, N_("KEY"), N_("which row, in forms that are lists")},
     {"--on-behalf", OPTION_FLAG, NULL, N_("make the first entry of a unit below for it")},
     {"--reason", OPTION_VALUE, N_("TEXT"), N_("why the record of a unit below is corrected")},
+    {"--by", OPTION_VALUE, N_("NAME"), N_("who says so: recorded as said, beside the account of this PC")},
+    {"--role", OPTION_VALUE, N_("ROLE"), N_("that person's role, such as chair or deputy")},
     {NULL, OPTION_FLAG, NULL, NULL},
 };
 
@@ -134,7 +136,8 @@ static enum status put(const struct command *command, struct client *client, con
         return status;
     }
     json_t *args = client_args("form", command->arguments[0], "period", command->arguments[1], "unit", options_value(command, "--unit"), "row",
-                               options_value(command, "--row"), "reason", options_value(command, "--reason"), NULL);
+                               options_value(command, "--row"), "reason", options_value(command, "--reason"), "by", options_value(command, "--by"), "role",
+                               options_value(command, "--role"), NULL);
     json_object_set(args, "cells", cells);
     if (options_flag(command, "--on-behalf")) {
         json_object_set_new(args, "on_behalf", json_true());

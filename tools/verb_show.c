@@ -1,5 +1,6 @@
 /* hoi show: a record, with who said what, when, and how far it got. */
 #include "tools/client.h"
+#include "tools/entry_words.h"
 #include "tools/fields.h"
 #include "tools/output.h"
 #include "tools/table.h"
@@ -14,20 +15,6 @@ const struct option verb_show_options[] = {
     {"--history", OPTION_FLAG, NULL, N_("also the whole story: who wrote which values, when, and why")},
     {NULL, OPTION_FLAG, NULL, NULL},
 };
-
-/* The farthest stage that the entry is known to have reached. How far another office got with its own way up is not known here. */
-static const char *stage(const json_t *entry, const char *self) {
-    if (json_is_true(json_object_get(entry, "at_root"))) {
-        return _("reached the centre");
-    }
-    if (json_is_true(json_object_get(entry, "counted_above"))) {
-        return _("counted by the level above");
-    }
-    if (json_is_true(json_object_get(entry, "stored_above"))) {
-        return _("stored at the level above");
-    }
-    return strcmp(output_text(entry, "node"), self) == 0 ? _("written here, not sent yet") : _("has arrived here");
-}
 
 /* The versions of a field that nobody has settled: who said what, when, and why. */
 static void print_versions(const struct fields *fields, size_t index, const json_t *versions) {
@@ -110,12 +97,13 @@ static void print_entries(const json_t *entries, const char *self) {
     json_array_foreach(entries, i, entry) {
         char time[TEXT_SHORT];
         const char *reason = output_text(entry, "reason");
-        char *who = output_unit(json_object_get(entry, "unit"));
+        char *who = output_unit(json_object_get(entry, "unit")), *stage = entry_words_way(entry, self, false);
         char *line = text_format(_("  {time}  {kind} by {who}[, reason: {reason}] — {stage}"), "time",
                                  text_time(time, json_integer_value(json_object_get(entry, "time"))), "kind", entry_kind(entry), "who", who, "reason",
-                                 *reason != '\0' ? reason : NULL, "stage", stage(entry, self), NULL);
+                                 *reason != '\0' ? reason : NULL, "stage", stage, NULL);
         table_paragraph(stdout, line, 4);
         free(line);
+        free(stage);
         free(who);
     }
 }
@@ -157,15 +145,17 @@ static void print_written(const struct fields *fields, const json_t *written) {
 static void print_told(const struct fields *fields, const json_t *entry, const char *self) {
     char time[TEXT_SHORT], node[8], batch[12];
     const char *reason = output_text(entry, "reason");
-    char *who = output_unit(json_object_get(entry, "unit"));
+    char *who = output_unit(json_object_get(entry, "unit")), *stage = entry_words_way(entry, self, true), *person = entry_words_person(entry);
     snprintf(node, sizeof node, "%.6s", output_text(entry, "node"));
     snprintf(batch, sizeof batch, "%.8s", output_text(entry, "batch"));
-    char *line = text_format(_("  {time}  {kind} by {who} (node {node})[, reason: {reason}][, import {batch}] — {stage}"), "time",
-                             text_time(time, json_integer_value(json_object_get(entry, "time"))), "kind", entry_kind(entry), "who", who, "node", node, "reason",
-                             *reason != '\0' ? reason : NULL, "batch", *batch != '\0' ? batch : NULL, "stage", stage(entry, self), NULL);
+    char *line = text_format(_("  {time}  {kind} by {who} (node {node})[, {person}][, reason: {reason}][, import {batch}] — {stage}"), "time",
+                             text_time(time, json_integer_value(json_object_get(entry, "time"))), "kind", entry_kind(entry), "who", who, "node", node, "person",
+                             person, "reason", *reason != '\0' ? reason : NULL, "batch", *batch != '\0' ? batch : NULL, "stage", stage, NULL);
     table_paragraph(stdout, line, 4);
     print_written(fields, json_object_get(entry, "fields"));
     free(line);
+    free(stage);
+    free(person);
     free(who);
 }
 

@@ -125,17 +125,36 @@ static void add_children(struct page *page) {
 
 /* ---- what waits ---- */
 
+/* "2202 Huyện A: 12 stored, 11 counted, 1 set aside", as its last receipt says. */
+static void add_holder(struct page *page, const json_t *holder, bool first) {
+    char stored[TEXT_SHORT], counted[TEXT_SHORT], aside[TEXT_SHORT];
+    const json_t *unit = json_object_get(holder, "unit");
+    int64_t set_aside = json_integer_value(json_object_get(holder, "set_aside"));
+    char *shown = json_is_null(json_object_get(unit, "parent")) ? plain(_("at the centre")) : output_unit(unit);
+    fact(page, first ? _("On its way up") : "",
+         text_format(_("{unit}: {stored} stored, {counted} counted[, {aside} set aside]"), "unit", shown, "stored",
+                     text_count(stored, json_integer_value(json_object_get(holder, "stored"))), "counted",
+                     text_count(counted, json_integer_value(json_object_get(holder, "counted"))), "aside", set_aside > 0 ? text_count(aside, set_aside) : NULL,
+                     NULL));
+    free(shown);
+}
+
 static void add_log(struct page *page) {
     const json_t *log = json_object_get(page->status, "log");
-    char numbers[4][TEXT_SHORT];
+    char number[TEXT_SHORT];
     int64_t written = json_integer_value(json_object_get(log, "written")), stored = json_integer_value(json_object_get(log, "stored_above"));
-    fact(page, _("Written here"), plain(text_count(numbers[0], written)));
+    fact(page, _("Written here"), plain(text_count(number, written)));
     if (is_root(page)) {
         return;
     }
-    fact(page, _("Stored at the level above"), plain(text_count(numbers[1], stored)));
-    fact(page, _("Counted by the level above"), plain(text_count(numbers[2], json_integer_value(json_object_get(log, "counted_above")))));
-    fact(page, _("Reached the centre"), plain(text_count(numbers[3], json_integer_value(json_object_get(log, "at_root")))));
+    const json_t *above = json_object_get(page->status, "above"), *holder;
+    size_t i;
+    json_array_foreach(above, i, holder) {
+        add_holder(page, holder, i == 0);
+    }
+    if (json_array_size(above) == 0) {
+        fact(page, _("On its way up"), plain(_("not known: no level above has confirmed anything yet")));
+    }
     if (written > stored) {
         char count[TEXT_SHORT];
         fact(page, _("Waiting to go up"), plain(text_count(count, written - stored)));
@@ -156,6 +175,21 @@ static char *units_text(const json_t *units) {
     return text_memory_end(&memory);
 }
 
+/* What this office wrote itself, each with its reason: whoever wrote it is the one who can do something about it. */
+static void add_own_aside(struct page *page) {
+    const json_t *own = json_object_get(page->status, "own_aside"), *item;
+    size_t i;
+    json_array_foreach(own, i, item) {
+        char time[TEXT_SHORT];
+        char *reason = refusal_sentence(refusal_named(output_text(item, "reason")), NULL);
+        const char *what = output_text(json_object_get(item, "change"), "what");
+        fact(page, i == 0 ? _("Of this office set aside") : "",
+             text_format("{time}[, {what}]: {reason}", "time", text_time(time, json_integer_value(json_object_get(item, "time"))), "what",
+                         *what != '\0' ? what : NULL, "reason", reason, NULL));
+        free(reason);
+    }
+}
+
 static void add_aside(struct page *page) {
     const json_t *aside = json_object_get(page->status, "set_aside"), *item;
     int64_t above = json_integer_value(json_object_get(page->status, "aside_above"));
@@ -169,13 +203,45 @@ static void add_aside(struct page *page) {
         free(units);
         free(sentence);
     }
+    add_own_aside(page);
     if (json_array_size(aside) > 0) {
         advise(page, plain(_("What was set aside is kept and tried again by itself; `hoi log` shows it. If it stays for days, call the level above.")));
     }
+    above -= json_integer_value(json_object_get(page->status, "own_aside_count")); /* those are said by name */
     if (above > 0) {
         advise(page, text_format(PLURAL("{count} entry of this office was set aside above: `hoi log` and a call to the level above say why.",
                                         "{count} entries of this office were set aside above: `hoi log` and a call to the level above say why.", above),
                                  "count", text_count(count, above), NULL));
+    }
+}
+
+/* Copies put back, copies at work twice, forks: what every level above hears of, too. */
+static void add_trust(struct page *page) {
+    const json_t *taken = json_object_get(page->status, "taken_back"), *forks = json_object_get(page->status, "forks"), *item;
+    char count[TEXT_SHORT], time[TEXT_SHORT];
+    size_t i;
+    json_array_foreach(taken, i, item) {
+        bool both = json_is_true(json_object_get(item, "both"));
+        char *unit = output_unit(json_object_get(item, "unit"));
+        fact(page, i == 0 ? _("Copies put back") : "",
+             text_format(both ? _("{unit}, node {node}: two copies of its store seem to be at work") : _("{unit}, node {node}: took back {count} entries that it did not remember, {time}"), "unit", unit,
+                         "node", output_text(item, "node"), "count", text_count(count, json_integer_value(json_object_get(item, "entries"))), "time",
+                         text_time(time, json_integer_value(json_object_get(item, "time"))), NULL));
+        if (both) {
+            advise(page, text_format(_("{unit}: find out on which PCs its folder runs. At the one that goes on: `hoi node rotate`; the other one is shut out by that."), "unit", unit, NULL));
+        }
+        free(unit);
+    }
+    json_array_foreach(forks, i, item) {
+        bool waits = json_is_true(json_object_get(item, "waits"));
+        char *unit = output_unit(json_object_get(item, "unit"));
+        fact(page, i == 0 ? _("Forks") : "",
+             text_format(waits ? _("{unit}: two entries of one number, {held} and {other}; what comes after waits") : _("{unit}: two entries of one number, {held} and {other}; decided"), "unit", unit, "held",
+                         output_text(item, "held"), "other", output_text(item, "other"), NULL));
+        if (waits) {
+            advise(page, text_format(_("{unit} has a forked log: a copy of its key was at work. A level above it decides: `hoi node fork --keep ENTRY`, with one of the two entries above."), "unit", unit, NULL));
+        }
+        free(unit);
     }
 }
 
@@ -256,7 +322,8 @@ int verb_status(const struct command *command) {
         add_children(&page);
         add_log(&page);
         add_aside(&page);
-        add_applying(&page);
+    add_trust(&page);
+    add_applying(&page);
         add_waiting(&page);
         add_disk(&page);
         add_recovery(&page);

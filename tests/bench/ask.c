@@ -8,7 +8,7 @@
 enum { ROWS_AT_ONCE = 1000 };
 
 json_t *ask(struct store *store, const char *verb, json_t *args) {
-    const struct store_caller caller = {0, false};
+    const struct store_caller caller = {.uid = 0};
     json_t *request = json_pack("{s:s, s:o}", "do", verb, "args", args);
     json_t *response = store_request(store, &caller, request), *result = json_object_get(response, "result");
     if (response == NULL || json_integer_value(json_object_get(response, "status")) != 0) {

@@ -114,7 +114,7 @@ class Office:
     def stop(self):
         if self.process.poll() is None:
             self.process.terminate()
-        status = self.process.wait(30)
+        status = self.process.wait(PATIENCE_S)
         self.socket.close()
         self.log.close()
         if status != 0:
@@ -178,7 +178,7 @@ class Pair:
 
     def connect(self):
         """Seconds from the province's dialling until both are in step: then the root has stored and applied everything, and has said so."""
-        for _ in range(5):
+        for _ in range(20):
             self.start()
             if not self.province.logged("uplink_up"):
                 return self.province.sync()

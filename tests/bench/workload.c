@@ -124,12 +124,16 @@ static void join(struct workload *workload, const struct workload_place *place, 
     const struct line line = {1, {workload->root_unit}};
     struct admission *own = admission_of(workload, &workload->province, &line);
     bench_must(admission_core_encode(own, &core), "core");
-    struct token token = {.association = workload->association, .inviter = workload->root_node, .unit = workload->province.unit, .address_count = 1};
+    struct token token = {.secret = {1}, .address_count = 1};
+    const struct token_terms terms = {
+        .association = workload->association, .inviter = workload->root_node, .unit = workload->province.unit, .root = admission->ref};
     token.addresses[0] = bytes_of(place->address, strlen(place->address));
     memcpy(token.transport_key, store_keys(root)->transport_public, sizeof token.transport_key);
     struct joined joined = {
-        .statement = bytes_of(workload->statement.data, workload->statement.len - 64), .core = buffer_bytes(&core), .admission = admission->ref, .line = line};
+        .statement = bytes_of(workload->statement.data, workload->statement.len - 64), .core = buffer_bytes(&core), .admission = admission->ref, .line = line,
+        .root = admission->ref};
     memcpy(joined.signature, workload->statement.data + workload->statement.len - 64, 64);
+    bench_must(token_bond(token.bond, &token, &terms), "bond");
     bench_must(store_join(place->province, &workload->province.keys, &token, &joined), "join");
     free(own);
     buffer_fini(&core);

@@ -56,12 +56,14 @@ void disk_file_drop(struct disk_file *file) {
 void disk_file_copy(struct disk_file *out, const struct disk_file *from) {
     out->directory = from->directory;
     out->mode = from->mode;
+    out->changed = ++disk_world.changes;
     bytes_set(&out->content, &from->content);
     bytes_set(&out->durable, &from->content);
 }
 
 void disk_file_clone(struct disk_file *out, const struct disk_file *from) {
     disk_file_copy(out, from);
+    out->changed = from->changed;
     bytes_set(&out->durable, &from->durable);
     bytes_set(&out->unsynced_bytes, &from->unsynced_bytes);
     out->unsynced = disk_grow(out->unsynced, &out->unsynced_capacity, from->unsynced_count, sizeof *out->unsynced);
@@ -183,6 +185,7 @@ static size_t room_for(const struct disk_file *file, uint64_t offset, size_t len
 static void write_do(struct disk_file *file, const void *data, size_t len, uint64_t offset) {
     const struct unsynced change = {.offset = offset, .len = len};
     bytes_put(&file->content, offset, data, len);
+    file->changed = ++disk_world.changes;
     unsynced_note(file, &change, data);
 }
 
@@ -219,6 +222,7 @@ int disk_file_cut(struct disk_file *file, uint64_t len) {
         return ENOSPC;
     const struct unsynced change = {.offset = len, .cut = true};
     bytes_resize(&file->content, (size_t)len);
+    file->changed = ++disk_world.changes;
     unsynced_note(file, &change, "");
     return error;
 }

@@ -28,7 +28,7 @@ struct unsynced {
 struct disk_file {
     struct disk *disk;
     struct disk_file *next; /* of the disk */
-    uint64_t number;
+    uint64_t number, changed; /* changed: a number of its last change that no other change has */
     unsigned references, names, opens;
     bool directory, anonymous; /* anonymous: gone when closed, nothing of it is durable */
     unsigned mode;
@@ -61,6 +61,7 @@ struct disk {
     struct disk *next;
     char *root;
     unsigned number;
+    uint64_t starts; /* how often its power came on, from 1 */
     struct disk_file *files;
     struct disk_names names, durable_names;
     struct name_change *changes;
@@ -79,7 +80,7 @@ struct disk {
 extern struct disk_world {
     struct disk *disks, *used_last;
     unsigned disk_count;
-    uint64_t random;
+    uint64_t random, changes;
     int64_t time, monotonic_ms;
 } disk_world;
 

@@ -45,5 +45,20 @@
 #define nanosleep(time, left) disk_sys_nanosleep(time, left)
 
 #include "store/os_posix.c"
+#define failure copy_failure
+#include "store/os_copy.c"
+#undef failure
+#define os_boot os_boot_of_the_system
+#include "store/os_witness.c"
+#undef os_boot
+
+/* Of the PC that did something last. */
+void os_boot(uint8_t out[OS_BOOT_BYTES]) {
+    memset(out, 0, OS_BOOT_BYTES);
+    if (disk_world.used_last != NULL) {
+        memcpy(out, &disk_world.used_last->number, sizeof disk_world.used_last->number);
+        memcpy(out + 8, &disk_world.used_last->starts, sizeof disk_world.used_last->starts);
+    }
+}
 
 void disk_os_linked(void) {}

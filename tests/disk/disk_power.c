@@ -76,6 +76,7 @@ void disk_power_on(struct disk *disk, bool lossless) {
         if (!file->directory)
             disk_file_settle(file, lossless);
     disk_names_settle(disk, lossless);
+    disk->starts += !lossless;
     disk->dead = false;
     disk_fault(disk, (struct disk_fault){0});
 }

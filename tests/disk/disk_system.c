@@ -165,7 +165,8 @@ static int look(const struct disk_file *file, struct stat *out) {
                          .st_nlink = file->names,
                          .st_uid = USER,
                          .st_gid = USER,
-                         .st_size = (off_t)file->content.len};
+                         .st_size = (off_t)file->content.len,
+                         .st_ctim = {.tv_sec = (time_t)file->changed}};
     return 0;
 }
 

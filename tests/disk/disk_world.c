@@ -90,6 +90,7 @@ struct disk *disk_new(const char *root) {
         abort();
     disk->number = ++disk_world.disk_count;
     disk->capacity = -1;
+    disk->starts = 1;
     disk->fates = disk_world.random ^ (uint64_t)disk->number << 32;
     disk->next = disk_world.disks;
     disk_world.disks = disk;

@@ -56,12 +56,19 @@ static void send_command(int fd, const uint8_t *body, size_t len) {
 }
 
 void curve_client_connect(struct curve_client *client, int port, const uint8_t server_key[32]) {
+    uint8_t long_public[32], long_secret[32];
+    crypto_box_keypair(long_public, long_secret);
+    curve_client_connect_as(client, port, server_key, (struct curve_key){long_public, long_secret});
+}
+
+void curve_client_connect_as(struct curve_client *client, int port, const uint8_t server_key[32], struct curve_key key) {
     *client = (struct curve_client){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .nonce = 1};
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     assert(client->fd >= 0 && connect(client->fd, (const struct sockaddr *)&to, sizeof to) == 0);
     uint8_t greeting[GREETING] = {0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 1, 'C', 'U', 'R', 'V', 'E'};
     send_all(client->fd, greeting, sizeof greeting);
-    crypto_box_keypair(client->public, secret);
+    memcpy(client->public, key.public, 32);
+    memcpy(secret, key.secret, 32);
     crypto_box_keypair(short_public, client->short_secret);
     uint8_t hello[200] = {5, 'H', 'E', 'L', 'L', 'O', 1, 0}, nonce[24], zeroes[64] = {0};
     memcpy(hello + 80, short_public, 32);
@@ -82,6 +89,8 @@ static void initiate(struct curve_client *client, const uint8_t *welcome, const 
     int rc = crypto_box_open_easy(opened, welcome + 24, 16 + sizeof opened, nonce, server_key, client->short_secret);
     assert(rc == 0);
     memcpy(client->peer_short, opened, 32);
+    rc = crypto_box_beforenm(client->shared, client->peer_short, client->short_secret);
+    assert(rc == 0);
     uint8_t vouched[64], plain[32 + 16 + 80 + sizeof METADATA - 1], command[9 + COOKIE + 8 + 16 + sizeof plain] = {8, 'I', 'N', 'I', 'T', 'I', 'A', 'T', 'E'};
     memcpy(vouched, short_public, 32);
     memcpy(vouched + 32, server_key, 32);
@@ -119,9 +128,14 @@ bool curve_client_shake(struct curve_client *client, const uint8_t server_key[32
 bool curve_client_send(struct curve_client *client, const void *data, size_t len, bool more, bool *closed) {
     static uint8_t plain[FRAME_MAX + 1], frame[9 + 16 + 16 + FRAME_MAX + 1];
     uint8_t nonce[24];
-    struct pollfd writable = {.fd = client->fd, .events = POLLOUT};
+    /* The other side's end is seen at once: with its window shut, TCP would say so after a minute. */
+    struct pollfd writable = {.fd = client->fd, .events = POLLOUT | POLLRDHUP};
     *closed = false;
     if (len > FRAME_MAX || poll(&writable, 1, 0) != 1) {
+        return false;
+    }
+    if ((writable.revents & (POLLRDHUP | POLLERR | POLLHUP)) != 0) {
+        *closed = true;
         return false;
     }
     plain[0] = more ? 1 : 0;
@@ -133,10 +147,13 @@ bool curve_client_send(struct curve_client *client, const void *data, size_t len
     }
     memcpy(frame + 9, "\x07MESSAGE", 8);
     nonce_make(nonce, "CurveZMQMESSAGEC", client->nonce++, frame + 17);
-    int rc = crypto_box_easy(frame + 25, plain, len + 1, nonce, client->peer_short, client->short_secret);
+    int rc = crypto_box_easy_afternm(frame + 25, plain, len + 1, nonce, client->shared);
     assert(rc == 0);
     for (size_t at = 0; at < 9 + body;) {
-        ssize_t gone = send(client->fd, frame + at, 9 + body - at, MSG_NOSIGNAL);
+        ssize_t gone = send(client->fd, frame + at, 9 + body - at, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (gone < 0 && errno == EAGAIN && poll(&writable, 1, -1) == 1 && (writable.revents & (POLLRDHUP | POLLERR | POLLHUP)) == 0) {
+            continue;
+        }
         if (gone <= 0) {
             *closed = true;
             return false;

@@ -194,7 +194,7 @@ refused 1 HOI-0428 send --to "" --title x
 refused 1 HOI-0429 config nonsense 1
 refused 1 HOI-0430 config listen here
 done_well config advertise tcp://127.0.0.1:7400
-hoi invite 00004 >token 2>/dev/null; is "a token alone" "$(wc -l <token) $(cut -c1-6 token)" "1 hoi1-t"
+hoi invite 00004 >token 2>/dev/null; is "a token alone" "$(wc -l <token) $(cut -c1-6 token)" "1 hoi1-s"
 refused 2 - invite 00004 --expires never
 echo "hoi1-aaaaa-bbbbb" | hoi --dir "$work/other" join - >out 2>&1; is "a damaged token" $? 1; says "a damaged token" HOI-0310
 hoi join - <token >out 2>&1; is "joining where a node lives" $? 1; says "joining where a node lives" HOI-0606

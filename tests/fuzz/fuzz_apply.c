@@ -72,7 +72,7 @@ static void deliver(struct receiver *receiver, const struct apply_world *world, 
 }
 
 static json_t *ask(struct store *store, const char *text) {
-    const struct store_caller caller = {0, false};
+    const struct store_caller caller = {.uid = 0};
     json_t *request = json_loads(text, 0, NULL), *response = store_request(store, &caller, request);
     if (json_integer_value(json_object_get(response, "status")) != 0) {
         char *said = json_dumps(response, JSON_COMPACT);

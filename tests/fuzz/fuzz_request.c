@@ -35,7 +35,7 @@ static void remove_all(void) {
 }
 
 static json_t *ask(const json_t *request) {
-    const struct store_caller caller = {0, false};
+    const struct store_caller caller = {.uid = 0};
     json_t *response = store_request(store, &caller, request);
     FUZZ_REQUIRE(json_is_object(response));
     return response;

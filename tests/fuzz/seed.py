@@ -13,8 +13,9 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 # The order of the tables in fuzz_change.c and fuzz_enrolment.c: the first byte of an input.
-CHANGES = ["founding", "header", "unit", "unit_set", "admission", "core", "form", "level_table", "document", "body"]
-ENROLMENT = ["token_text", "token", "join", "joined"]
+CHANGES = ["founding", "header", "unit", "unit_set", "admission", "core", "form", "level_table", "document", "body", "person",
+           "move", "close", "same", "handover", "revocation", "pin", "fork_decision", "erase", "accept", "reason"]
+ENROLMENT = ["token_text", "token", "join", "joined", "join_request", "join_admission"]
 MESSAGES = ["hello", "state", "buckets", "have", "entries", "receipts", "progress", "refused", "bye", "join", "joined", "join_refused"]
 # As enum field_type; the second byte: places, measure (16, 32, 48: kg, %, hộ), style (64: unknown, 128: machine).
 INTEGER, DECIMAL, MONEY, TEXT, YESNO, CHOICE, DATE = range(7)
@@ -69,8 +70,8 @@ def write(target, name, data):
 
 
 def token_array(text):
-    letters = text.removeprefix("hoi1-").replace("-", "").upper()
-    return base64.b32decode(letters + "=" * (-len(letters) % 8))[:-4]
+    letters = "".join(group[:-1] for group in text.removeprefix("hoi1-").split("-")).upper()
+    return base64.b32decode(letters + "=" * (-len(letters) % 8))[:-1]
 
 
 def seed_formats():
@@ -90,7 +91,7 @@ def seed_formats():
             write("message", name, data)
         if structure in ("put", "receipt"):
             write(structure, name, data)
-        if structure in ("header", "put", "form", "body") and len(data) < 1000:
+        if structure in ("header", "put", "form", "body", "close", "revocation", "fork_decision") and len(data) < 1000:
             write("codec", name, data)
             write("differential", name, data)
 

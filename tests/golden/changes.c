@@ -1,4 +1,5 @@
 /* Payloads of changes, and the bodies that carry them. */
+#include "protocol/person.h"
 #include "tests/golden/vectors.h"
 
 #include <stdio.h>
@@ -269,6 +270,39 @@ static void add_documents(json_t *list, const struct world *world) {
     buffer_fini(&payload);
 }
 
+/* ---- persons ---- */
+
+/* The longest account, name and role; and the bodies that name one: the smallest of each class. */
+static void add_persons(json_t *list, const struct world *world) {
+    static const char ACCOUNT[] = "0123456789012345678901234567890123456789012345678901234567890123";
+    static const char TEXT[] = "Nguyễn Thị Mười Một, Chủ tịch Hội LHPN xã Vĩnh Hải, Khánh Hòa, 0123456789012345";
+    const struct person persons[] = {{.account = vectors_text("a")},
+                                     {.account = vectors_text("lan.nt"), .name = vectors_text("Nguyễn Thị Lan"), .role = vectors_text("Chủ tịch")},
+                                     {.account = vectors_text(ACCOUNT), .name = vectors_text(TEXT), .role = vectors_text(TEXT)}};
+    static const char *const NAMES[] = {"person-account", "person-named", "person-longest"};
+    struct buffer person, payload;
+    buffer_init(&person, BODY_BYTES_MAX);
+    buffer_init(&payload, BODY_BYTES_MAX);
+    for (size_t i = 0; i < sizeof persons / sizeof persons[0]; i++) {
+        buffer_clear(&person);
+        vectors_must(person_encode(&persons[i], &person), NAMES[i]);
+        add_payload(list, world, NAMES[i], "person", &person);
+    }
+    buffer_clear(&person);
+    vectors_must(person_encode(&persons[1], &person), "person");
+    const struct document document = {.title = vectors_text("Thông báo")};
+    vectors_must(document_encode(&document, &payload), "document");
+    const struct change letter[] = {{.kind = CHANGE_DOCUMENT, .payload = buffer_bytes(&payload)},
+                                    {.kind = CHANGE_DOCUMENT_PERSON, .place = 1, .payload = buffer_bytes(&person)}};
+    add_body(list, world, "body-document-person", NULL, letter, 2);
+    const uint8_t objection[] = {0x90};
+    const struct change record[] = {{.kind = CHANGE_OBJECTION, .payload = bytes_of(objection, sizeof objection)},
+                                    {.kind = CHANGE_RECORD_PERSON, .place = 1, .payload = buffer_bytes(&person)}};
+    add_body(list, world, "body-record-person", NULL, record, 2);
+    buffer_fini(&person);
+    buffer_fini(&payload);
+}
+
 /* Any canonical values may stand in a payload of an unknown kind: [nil, -33, [2^64 - 1, -2^63], "x", "", true]. */
 static const uint8_t UNKNOWN_PAYLOAD[] = {0x96, 0xc0, 0xd0, 0xdf, 0x92, 0xcf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
                                           0xd3, 0x80, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xa1, 'x',  0xc4, 0x00, 0xc3};
@@ -277,7 +311,7 @@ static const uint8_t EMPTY_PAYLOAD[] = {0x90};
 static void add_unknown(json_t *list, const struct world *world) {
     uint8_t nonce[16];
     const struct change control[] = {{.kind = 40, .payload = bytes_of(UNKNOWN_PAYLOAD, sizeof UNKNOWN_PAYLOAD)},
-                                     {.kind = CHANGE_MOVE, .payload = bytes_of(EMPTY_PAYLOAD, sizeof EMPTY_PAYLOAD)}};
+                                     {.kind = CHANGE_LOCK, .payload = bytes_of(EMPTY_PAYLOAD, sizeof EMPTY_PAYLOAD)}};
     const struct change record = {.kind = 95, .payload = bytes_of(EMPTY_PAYLOAD, sizeof EMPTY_PAYLOAD)};
     const struct change document = {.kind = 127, .payload = bytes_of(UNKNOWN_PAYLOAD, sizeof UNKNOWN_PAYLOAD)};
     vectors_fill(nonce, sizeof nonce, "unknown nonce");
@@ -293,4 +327,5 @@ void vectors_add_changes(json_t *list, const struct world *world) {
     add_levels(list, world);
     add_documents(list, world);
     add_unknown(list, world);
+    add_persons(list, world);
 }

@@ -30,6 +30,7 @@ static json_t *make_list(void) {
     vectors_add_changes(list, &world);
     vectors_add_puts(list, &world);
     vectors_add_messages(list, &world);
+    vectors_add_trust(list, &world);
     vectors_world_fini(&world);
     return list;
 }

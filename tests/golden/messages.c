@@ -1,6 +1,9 @@
 /* Messages of a link, of the enrolment lane, and the token. */
 #include "tests/golden/vectors.h"
 
+#include "protocol/join_file.h"
+#include "protocol/parts.h"
+
 static void add(json_t *list, const struct world *world, const char *name, const char *structure, struct buffer *message) {
     vectors_add(list, world, name, structure, buffer_bytes(message));
     buffer_clear(message);
@@ -34,7 +37,13 @@ static void add_hello(json_t *list, const struct world *world, struct buffer *me
 
 static void add_log_state(struct buffer *states, struct buffer *elements, const struct log_state *state) {
     vectors_must(log_state_encode(state, states), "log state");
-    vectors_must(bucket_element_encode(&state->log, state->seq, &state->hash, state->receipts, state->receipt_count, elements), "element");
+    const struct bucket_element element = {.log = state->log,
+                                           .seq = state->seq,
+                                           .hash = state->hash,
+                                           .receipts = state->receipts,
+                                           .receipt_count = state->receipt_count,
+                                           .fork = state->fork};
+    vectors_must(bucket_element_encode(&element, elements), "element");
 }
 
 static void add_have(json_t *list, const struct world *world, struct buffer *message) {
@@ -57,6 +66,7 @@ static void add_have(json_t *list, const struct world *world, struct buffer *mes
     bool root_first = ID_COMPARE(&world->founding.founder, &world->province_node) < 0;
     second.receipts[0] = (struct held_receipt){root_first ? world->founding.founder : world->province_node, 70000, 69000, 68000};
     second.receipts[1] = (struct held_receipt){root_first ? world->province_node : world->founding.founder, 80000, 0, 0};
+    second.fork = (struct fork_mark){.seq = 300, .one = {{1}}, .other = {{1, 2}}};
     add_log_state(&states, &elements, &first);
     add_log_state(&states, &elements, &second);
 
@@ -175,6 +185,11 @@ static void add_entries(json_t *list, const struct world *world, struct buffer *
     vectors_must(item_encode(&item, &raw), "item");
     add_items(list, world, "entries-header-alone", &raw, (struct bytes){0}, message);
 
+    const struct item evidence = {.kind = ITEM_EVIDENCE, .entry = {.header = item.entry.header, .signature = item.entry.signature}, .own = true};
+    begin_items(&raw, 1);
+    vectors_must(item_encode(&evidence, &raw), "item");
+    add_items(list, world, "entries-evidence", &raw, (struct bytes){0}, message);
+
     struct item piece = {.kind = ITEM_PART, .log = vectors_log(&world->commune_node, LOG_REPORT, "commune epoch 1"), .seq = 1, .offset = PART_OFFSET};
     piece.salt = bytes_of(salt, sizeof salt);
     piece.part = bytes_of(body.data + PART_OFFSET, body.len - PART_OFFSET);
@@ -239,12 +254,65 @@ static void add_numbers(json_t *list, const struct world *world, struct buffer *
 
 /* ---- enrolment ---- */
 
+/* The head of the founder's directive log, as the province knows it. */
+static struct ref root_head(const struct world *world) {
+    struct log_id log = vectors_log(&world->founding.founder, LOG_DIRECTIVE, "founder epoch 1");
+    return vectors_ref(&log, 5, "root head");
+}
+
+/* The province's token for the commune; terms (may be NULL): what it stands for. */
+static void make_token(const struct world *world, struct token *token, struct token_terms *terms) {
+    struct token_terms own = {
+        .association = world->founding.association, .inviter = world->province_node, .unit = world->commune_unit, .root = root_head(world)};
+    *token = (struct token){.address_count = 3};
+    memcpy(token->transport_key, world->province.transport_public, sizeof token->transport_key);
+    vectors_fill(token->secret, sizeof token->secret, "secret");
+    vectors_must(token_bond(token->bond, token, &own), "bond");
+    token->addresses[0] = vectors_text("tcp://192.0.2.10:5670");
+    token->addresses[1] = vectors_text("tcp://[2001:db8::1]:5670");
+    token->addresses[2] = vectors_text("tcp://tinh.example:5670");
+    if (terms != NULL) {
+        *terms = own;
+    }
+}
+
+static void add_files(json_t *list, const struct world *world, struct bytes joined, struct buffer *file) {
+    struct buffer messages, hello;
+    struct writer writer;
+    struct join_admission admission = {.joined = joined, .address_count = 1, .message_count = 2};
+    char fingerprint[JOIN_FINGERPRINT_BYTES];
+    vectors_must(join_request_encode(&world->commune, file), "request");
+    json_t *vector = vectors_add(list, world, "join-request", "join_request", buffer_bytes(file));
+    join_request_fingerprint(fingerprint, world->commune.signing_public, world->commune.transport_public);
+    json_object_set_new(vector, "fingerprint", json_string(fingerprint));
+    buffer_clear(file);
+    buffer_init(&messages, MESSAGE_BYTES_MAX);
+    buffer_init(&hello, MESSAGE_BYTES_MAX);
+    vectors_must(progress_encode(7, &hello), "a message");
+    writer_init(&writer, &messages);
+    writer_bin(&writer, buffer_bytes(&hello));
+    writer_bin(&writer, buffer_bytes(&hello));
+    vectors_must(writer_end(&writer), "messages");
+    admission.hello = buffer_bytes(&hello);
+    admission.messages = buffer_bytes(&messages);
+    admission.addresses[0] = vectors_text("tcp://tinh.example:5670");
+    memcpy(admission.inviter_signing, world->province.signing_public, 32);
+    memcpy(admission.inviter_transport, world->province.transport_public, 32);
+    vectors_must(join_admission_encode(&admission, &world->founding.association, &world->province, file), "admission");
+    vectors_add(list, world, "join-admission", "join_admission", buffer_bytes(file));
+    buffer_clear(file);
+    buffer_fini(&messages);
+    buffer_fini(&hello);
+}
+
 static void add_join(json_t *list, const struct world *world, struct buffer *message) {
-    struct join join = {.association = world->founding.association};
-    vectors_fill(join.secret, sizeof join.secret, "secret");
-    vectors_must(join_encode(&join, &world->province_node, &world->commune, message), "join");
+    struct join join;
+    struct token token;
+    make_token(world, &token, NULL);
+    vectors_must(join_encode(&join, &token, &world->commune, message), "join");
     json_t *vector = vectors_add(list, world, "join", "join", buffer_bytes(message));
-    vectors_fact(vector, "inviter", world->province_node.b, sizeof world->province_node.b);
+    vectors_fact(vector, "bond", token.bond, sizeof token.bond);
+    vectors_fact(vector, "inviter_key", token.transport_key, sizeof token.transport_key);
     buffer_clear(message);
 
     struct buffer core;
@@ -255,28 +323,41 @@ static void add_join(json_t *list, const struct world *world, struct buffer *mes
     founding_sign(joined.signature, joined.statement, &world->founder);
     joined.core = buffer_bytes(&core);
     joined.admission = vectors_ref(&log, 17, "admission");
+    joined.root = root_head(world);
     vectors_must(joined_encode(&joined, message), "joined");
     vector = vectors_add(list, world, "joined", "joined", buffer_bytes(message));
     vectors_fact(vector, "node_id", world->commune_node.b, sizeof world->commune_node.b);
+    struct buffer file;
+    buffer_init(&file, MESSAGE_BYTES_MAX);
+    add_files(list, world, buffer_bytes(message), &file);
+    buffer_fini(&file);
     buffer_clear(message);
     buffer_fini(&core);
 }
 
 static void add_token(json_t *list, const struct world *world, struct buffer *array) {
     struct buffer text;
-    struct token token = {
-        .association = world->founding.association, .inviter = world->province_node, .unit = world->commune_unit, .expires = 1735776000, .address_count = 2};
-    memcpy(token.transport_key, world->province.transport_public, sizeof token.transport_key);
-    vectors_fill(token.secret, sizeof token.secret, "secret");
-    token.addresses[0] = vectors_text("tcp://192.0.2.10:5670");
-    token.addresses[1] = vectors_text("tcp://[2001:db8::1]:5670");
+    struct token token, again;
+    struct token_terms terms;
+    struct writer writer;
+    make_token(world, &token, &terms);
     buffer_init(&text, 4 * TOKEN_BYTES_MAX);
     vectors_must(token_encode(&token, &text), "token");
-    /* The array without its check bytes, as token_decode leaves it in memory. */
-    struct token again;
+    /* What token_decode leaves in memory: the array, its check byte, the addresses as text. */
     vectors_must(token_decode(&again, bytes_of(text.data, text.len - 1), array), "token");
-    json_t *vector = vectors_add(list, world, "token", "token", bytes_of(array->data, array->len - 4));
+    size_t len = array->len - 1;
+    for (size_t i = 0; i < again.address_count; i++) {
+        len -= again.addresses[i].len;
+    }
+    json_t *vector = vectors_add(list, world, "token", "token", bytes_of(array->data, len));
     json_object_set_new(vector, "text", json_string((const char *)text.data));
+    vectors_fact(vector, "inviter", terms.inviter.b, sizeof terms.inviter.b);
+    vectors_fact(vector, "unit", terms.unit.b, sizeof terms.unit.b);
+    buffer_clear(array);
+    writer_init(&writer, array);
+    parts_write_ref(&writer, &terms.root);
+    vectors_must(writer_end(&writer), "ref");
+    vectors_fact(vector, "root", array->data, array->len);
     buffer_clear(array);
     buffer_fini(&text);
 }

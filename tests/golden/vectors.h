@@ -38,6 +38,7 @@ json_t *vectors_render(struct bytes canonical);
 /* The vectors by subject. */
 void vectors_add_identity(json_t *list, const struct world *world); /* founding statements, headers, receipts */
 void vectors_add_changes(json_t *list, const struct world *world);  /* payloads and bodies */
+void vectors_add_trust(json_t *list, const struct world *world);    /* what moves trust and structure: payloads, bodies, a recovery entry */
 void vectors_add_puts(json_t *list, const struct world *world);
 void vectors_add_messages(json_t *list, const struct world *world); /* messages, enrolment, token */
 

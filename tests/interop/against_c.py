@@ -34,7 +34,7 @@ def corpus() -> Iterator[tuple[str, bytes]]:
             yield hoi_messages.MESSAGE_NAMES[value[0]], data
         elif structure.name in ("founding", "header", "body", "receipt", "token"):
             yield structure.name, data
-    for body in (samples.control_body(), samples.record_body(), samples.document_body()):
+    for body in (samples.control_body(), samples.trust_body(), samples.reason_body(), samples.record_body(), samples.document_body()):
         for change in body["changes"]:
             if change["kind"] in hoi_formats.CHANGES:
                 name, shape = hoi_formats.CHANGES[change["kind"]]
@@ -46,13 +46,16 @@ def hand_made() -> Iterator[tuple[str, bytes]]:
     put = samples.put()
     put["keys"][0]["rows"][2]["shared"] += 1  # half of a character: the row key would be no text
     yield "put", hoi_codec.encode(hoi_formats.CHANGES[64][1].write(put))
-    for address in ("tcp://a b:1", "tcp://:1", "tcp://a:100000"):
-        yield "token", hoi_codec.encode(hoi_messages.TOKEN.shape.write({**samples.token(), "addresses": [address]}))
+    keys, *_ = hoi_messages.TOKEN.shape.write(samples.token())
+    places = ("a b:1", ":1", "a:100000", "a:1", "192.0.2.1:1", "192.0.2.01:1", "192.0.2.256:1", "192.0.2.1:65536", "192.0.2.1:0", "192.0.2.1:01", "1.2.3:4")
+    for address in (*places, "a" * 192 + ":1", "a" * 193 + ":1", bytes(6), bytes(5), bytes(7)):
+        yield "token", hoi_codec.encode([keys, address])
     for aside in (40, 41):
         yield "receipt", hoi_codec.encode(hoi_formats.RECEIPT.shape.write({**samples.receipt(), "aside": aside}))
     put["keys"][0]["rows"][2] = {"shared": 6, "rest": "á"}  # and half of the one before, where the rest is text again
     yield "put", hoi_codec.encode(hoi_formats.CHANGES[64][1].write(put))
     yield from edges()
+    yield from trust_edges()
     header = hoi_formats.HEADER.shape.write(samples.header())
     assert isinstance(header, list)
     for value in ([2, *header[1:]], [2, *header[1:], 0], [*header, 0]):
@@ -73,6 +76,28 @@ def edges() -> Iterator[tuple[str, bytes]]:
         for other in ({"weight": field["name"], "over_units": 4}, {"minimum": 1, "maximum": 0}, {"minimum": 1, "maximum": 1}, {"maximum": 1}):
             fields = [{**each, **other} if place == at else each for place, each in enumerate(form["fields"])]
             yield "form", hoi_codec.encode(hoi_formats.CHANGES[11][1].write({**form, "fields": fields}))
+
+
+def trust_edges() -> Iterator[tuple[str, bytes]]:
+    """Yield the bounds of changes of trust, each at its edge and one past it."""
+    move, close, _, handover, revocation, _, fork, erase, _ = (change["payload"] for change in samples.trust_body()["changes"])
+    shapes = {name: shape for name, shape in hoi_formats.CHANGES.values()}
+    units = [close["line"][0], *(samples.octets(f"unit {at}", 16) for at in range(64))]
+    many, keeps = samples.refs(257), fork["keeps"]
+    table = [
+        *(("close", {**close, "successors": successors}) for successors in ([], units[:64], units, units[::-1][:3], [*units[:2], units[1]], [close["unit"]])),
+        *(("move", {**move, line: each}) for line in ("line", "former") for each in ([], units[:30], units[:31], [move["unit"]], units[:1] * 2)),
+        *(("handover", {**handover, "upto": upto}) for upto in ([], many[:256], many, [many[0], {**many[0], "seq": 9}])),
+        *(("revocation", {**revocation, **other}) for other in ({"reason": None}, {"upto": []}, {"upto": many[:1]}, {"node": bytes(16)})),
+        *((name, {key: each, **more}) for name, key, more in (("pin", "pins", {}), ("erase", "entries", {"reason": None}), ("accept", "entries", {}))
+          for each in ([], many[:256], many, [many[0], {**many[0], "seq": 9}], many[1::-1])),
+        ("erase", {**erase, "reason": keeps}),
+        *(("fork_decision", {**fork, **other}) for other in ({"rival": keeps}, {"rival": {**fork["rival"], "seq": 9}}, {"rival": {**fork["rival"], "kind": 2}},
+          {"rival": {**fork["rival"], "hash": keeps["hash"]}}, {"keeps": {**keeps, "seq": 2**63 - 1}, "rival": {**fork["rival"], "seq": 2**63 - 1}})),
+        *(("reason", {"text": text}) for text in ("", "r" * 2000, "r" * 2001)),
+    ]
+    for name, item in table:
+        yield name, hoi_codec.encode(shapes[name].write(item))
 
 
 def ours(name: str, data: bytes) -> str:

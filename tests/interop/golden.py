@@ -30,6 +30,8 @@ _NAMED = (
     hoi_formats.SIGNED_RECEIPT,
     hoi_messages.ITEMS,
     hoi_messages.TOKEN,
+    hoi_messages.JOIN_REQUEST,
+    hoi_messages.JOIN_ADMISSION,
     Structure("core", hoi_control.CORE),
     Structure("ref", hoi_common.REF),
     Structure("log", hoi_common.LOG),
@@ -40,7 +42,7 @@ STRUCTURES: dict[str, Structure] = {
     **{structure.name: structure for structure in _NAMED},
 }
 # What a vector says that does not follow from its bytes, but is needed to derive what does.
-INPUTS = {"signing_key", "statement", "salt", "attachment", "inviter"}
+INPUTS = {"signing_key", "statement", "salt", "attachment", "inviter", "inviter_key", "bond", "unit", "root"}
 # Structures of which some fact covers every byte: no damage to one may leave all facts standing.
 PROVEN = {"founding", "header", "body", "receipt", "core", "form", "buckets", "join", "token"}
 
@@ -192,6 +194,8 @@ def _entries(vector: Vector, data: bytes, item: Fields) -> Fields:
             if each["salt"]:
                 hoi_formats.check_body(header, vector.association, each["salt"], each["body"])
                 bodies[(*hoi_common.log_key(header, "author"), header["seq"])] = each
+        elif each["type"] == 3:
+            hoi_formats.HEADER.decode(each["header"])
         else:
             whole = bodies.get((*hoi_common.log_key(each), each["seq"]))
             if whole and (each["salt"] != whole["salt"] or not whole["body"][each["offset"] :].startswith(each["part"])):
@@ -200,8 +204,8 @@ def _entries(vector: Vector, data: bytes, item: Fields) -> Fields:
 
 
 def _join(vector: Vector, data: bytes, item: Fields) -> Fields:
-    if item["association"] != vector.association or not hoi_messages.verify_join(item, vector.given("inviter")):
-        raise ValueError("not signed by the new key for this association and inviter")
+    if not hoi_messages.verify_join(item, vector.given("bond"), vector.given("inviter_key")):
+        raise ValueError("not signed by the new key for this token and inviter")
     return {}
 
 
@@ -210,10 +214,17 @@ def _joined(vector: Vector, data: bytes, item: Fields) -> Fields:
     return {"association": hoi_crypto.association_id(item["statement"]).hex(), **_core(vector, data, item["core"])}
 
 
+def _request(vector: Vector, data: bytes, item: Fields) -> Fields:
+    return {"fingerprint": hoi_messages.fingerprint(item["signing_key"], item["transport_key"])}
+
+
 def _token(vector: Vector, data: bytes, item: Fields) -> Fields:
     text = hoi_messages.write_token(item)
-    if hoi_messages.read_token(text) != item or item["association"] != vector.association:
-        raise ValueError("not a token of this association that is read as it was written")
+    if hoi_messages.read_token(text) != item:
+        raise ValueError("not a token that is read as it was written")
+    root = hoi_common.REF.read(hoi_codec.decode(vector.given("root")), "root")
+    if hoi_messages.token_bond(item, vector.association, vector.given("inviter"), vector.given("unit"), root) != item["bond"]:
+        raise ValueError("another bond than that of its terms")
     return {"text": text}
 
 
@@ -232,6 +243,7 @@ _DERIVED: dict[str, Callable[[Vector, bytes, Any], Fields]] = {
     "join": _join,
     "joined": _joined,
     "token": _token,
+    "join_request": _request,
 }
 
 
@@ -259,7 +271,7 @@ def wrong_authors(vector: Vector, item: Any, keys: dict[bytes, bytes]) -> list[s
         readable = [(hoi_messages.readable_receipt(each["receipt"]), each) for each in item["receipts"]]
         signed = [("receipt", receipt["holder"], each["receipt"], each["signature"]) for receipt, each in readable if receipt]
     elif vector.structure.name == "entries":
-        entries = [each for each in hoi_messages.unpack_items(item) if each["type"] == 1]
+        entries = [each for each in hoi_messages.unpack_items(item) if each["type"] in (1, 3)]
         signed = [("header", hoi_formats.HEADER.decode(each["header"])["author"], each["header"], each["signature"]) for each in entries]
     return [
         f"{tag} is not signed by {author.hex()}"

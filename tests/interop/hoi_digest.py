@@ -33,11 +33,11 @@ class Digest:
     def items(self) -> Iterator[list[Any]]:
         """Yield the items in the order of the page."""
         for unit in self.scope:
-            yield [1, unit, self.tree.units[unit].parent, self._attributes(unit)]
+            yield [1, unit, self.tree.units[unit].parent, False, self._attributes(unit)]
         for identity in sorted(self.tree.nodes):
             node = self.tree.nodes[identity]
             if node.unit in self.scope:
-                yield [2, identity, node.unit, node.signing_key, node.transport_key, node.roles, node.inviter]
+                yield [2, identity, node.unit, node.signing_key, node.transport_key, node.roles, node.inviter, False]
         table = self._level_table()
         if table is not None:
             yield [3, table]

@@ -37,6 +37,7 @@ from hoi_common import (
 from hoi_control import ADMISSION, FORM, LEVEL_TABLE, UNIT, UNIT_SET
 from hoi_put import PUT
 from hoi_shape import Bin, Blob, Fields, Flag, ListOf, Maybe, Refused, SetAside, Shape, Struct, Structure, Text, UInt
+from hoi_trust import ACCEPT, CLOSE, ERASE, FORK_DECISION, HANDOVER, PIN, PLACING, REASON, REVOCATION
 
 CONTROL, RECORD, DOCUMENT = 1, 2, 3
 PRIVATE = 31
@@ -201,15 +202,30 @@ DOCUMENT_CHANGE = Struct(
     _document,
 )
 
+PERSON = Struct([("account", Text(1, 64)), ("name", Text(0, 100)), ("role", Text(0, 100))])
+PERSONS = (68, 101)
+
 # Changes whose payload the page describes; the other numbers of a class are kept and applied by nobody.
 CHANGES: dict[int, tuple[str, Shape]] = {
     1: ("unit", UNIT),
     2: ("unit_set", UNIT_SET),
+    3: ("move", PLACING),
+    4: ("close", CLOSE),
+    5: ("same", PLACING),
+    6: ("handover", HANDOVER),
     7: ("admission", ADMISSION),
+    8: ("revocation", REVOCATION),
+    9: ("pin", PIN),
+    10: ("fork_decision", FORK_DECISION),
     11: ("form", FORM),
     12: ("level_table", LEVEL_TABLE),
+    18: ("erase", ERASE),
+    22: ("accept", ACCEPT),
     64: ("put", PUT),
+    68: ("person", PERSON),
     96: ("document", DOCUMENT_CHANGE),
+    100: ("reason", REASON),
+    101: ("person", PERSON),
 }
 
 
@@ -255,6 +271,9 @@ class Body(Struct):
             raise SetAside(where, "changes of two classes")
         if (CONTROL in classes) != bool(item["nonce"]):
             raise SetAside(f"{where}.nonce", "a control body, and no other, has a nonce")
+        named = [at for at, change in enumerate(item["changes"]) if change["kind"] in PERSONS]
+        if named and (named != [len(item["changes"]) - 1] or named == [0]):
+            raise SetAside(f"{where}.changes", "a person stands once, last, and behind another change")
         for at, change in enumerate(item["changes"]):
             if change["kind"] in CHANGES:
                 change["payload"] = self._known(change["kind"], change["payload"], f"{where}.changes[{at}]")

@@ -40,7 +40,7 @@ class Raw:
     def hello(self) -> bytes:
         """Return the hello that this node says by now."""
         frames: list[bytes] = []
-        Session(self.node, self.token["inviter"], frames.append).start()
+        Session(self.node, self.node.inviter, frames.append).start()
         return frames[0]
 
     def greet(self) -> list[Fields]:
@@ -55,7 +55,7 @@ class Raw:
         """Send any frame, then begin anew: the other side answers, whatever the frame was."""
         self.line.send(frame)
         self.line.send(self.hello())
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 40
         while not self._greeted(deadline):
             self.line.send(self.hello())
 
@@ -71,7 +71,7 @@ class Raw:
         """Return what comes, up to a message of one of these types or a bye."""
         came: list[Fields] = []
         while not came or came[-1]["type"] not in (*types, BYE):
-            frame = self.line.receive(5)
+            frame = self.line.receive(20)
             if frame is None:
                 raise AssertionError(f"no answer, only {came}")
             came.append(hoi_messages.read_message(frame))
@@ -82,10 +82,12 @@ class Raw:
         return self.frame(hoi_messages.MESSAGE.encode(hoi_messages.pack_shortest(list(items))))
 
     def frame(self, frame: bytes) -> list[Fields]:
-        """Send one frame that is to be answered by a progress or a bye; begin anew after a bye."""
+        """Send one frame that is to be answered by a progress or a bye; begin anew after a bye, over a new connection: the old one is ended some seconds later."""
         self.line.send(frame)
         came = self.until(PROGRESS)
         if came[-1]["type"] == BYE:
+            self.line.close()
+            self.line = self._dial()
             self.greet()
         return came
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import base64
-import binascii
+import re
 from typing import Any, Iterable, Iterator, Optional
 
 import hoi_codec
 import hoi_crypto
 import hoi_zstd
+from hoi_codec import Value
 from hoi_common import (
     ASSOCIATION,
     BODY_BYTES_MAX,
+    DIRECTIVE,
     EXTENSIONS,
     ID,
     KEY,
@@ -30,13 +32,18 @@ from hoi_common import (
     log_key,
 )
 from hoi_control import CORE, check_line_above
-from hoi_formats import FOUNDING_BYTES_MAX, HEADER_BYTES_MAX, RECEIPT, RECEIPT_BYTES_MAX, RECOVERY_KEYS_MAX
-from hoi_shape import Bin, Blob, Fields, Int, ListOf, OneOf, Refused, SetAside, Shape, Struct, Structure, Text, UInt
+from hoi_formats import FOUNDING, FOUNDING_BYTES_MAX, HEADER_BYTES_MAX, RECEIPT, RECEIPT_BYTES_MAX, RECOVERY_KEYS_MAX
+from hoi_shape import Bin, Blob, Fields, Flag, Int, ListOf, Maybe, OneOf, Refused, SetAside, Shape, Struct, Structure, Text, UInt
 
 BUCKETS = 64
 ITEMS_MAX = 4096
 PLAIN, ZSTD = 0, 1
 TOKEN_PREFIX = "hoi1-"
+TOKEN_BYTES_MAX = 1200
+JOIN_FILE_BYTES_MAX = 5_242_880
+SCHEME = "tcp://"
+ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+ALIKE = {"0": "o", "1": "l", "8": "b"}
 BLANKS = " \t\r\n"
 
 
@@ -69,8 +76,14 @@ def _held(item: Fields, where: str) -> None:
         raise Refused(where, "not applied <= bodies <= seq")
 
 
+def _fork(item: Fields, where: str) -> None:
+    if not item["one"] < item["other"]:
+        raise Refused(where, "hashes not ascending")
+
+
 HELD = Struct([("holder", ID), ("seq", SEQ), ("bodies", UInt()), ("applied", UInt())], _held)
 HELDS = ListOf(HELD, 0, 64, key=lambda item: item["holder"])
+FORK_MARK = Maybe(Struct([("seq", SEQ), ("one", SHORT_HASH), ("other", SHORT_HASH)], _fork))
 LOG_STATE = Struct(
     [
         *log_fields(),
@@ -79,6 +92,7 @@ LOG_STATE = Struct(
         ("gaps", ListOf(UInt(), 0, 512)),
         ("partial", ListOf(UInt(), 0, 128)),
         ("receipts", HELDS),
+        ("fork", FORK_MARK),
     ],
     _log_state,
 )
@@ -145,6 +159,8 @@ def _signed(item: Fields, where: str) -> None:
 
 def _joined(item: Fields, where: str) -> None:
     check_line_above(item["core"]["unit"], item["line"], f"{where}.line")
+    if item["root"]["kind"] != DIRECTIVE:
+        raise Refused(f"{where}.root", "the head of no directive log")
 
 
 SIGNED = Struct([("receipt", Blob(0, RECEIPT_BYTES_MAX)), ("signature", SIGNATURE)], _signed)
@@ -157,8 +173,7 @@ JOIN = Versioned(
         _number(16),
         ("version", UInt()),
         ("suite", UInt()),
-        ("association", ASSOCIATION),
-        ("secret", Bin(16)),
+        ("secret", Bin(10)),
         ("signing_key", KEY),
         ("transport_key", KEY),
         ("signature", SIGNATURE),
@@ -172,10 +187,11 @@ JOINED = Struct(
         ("core", CORE),
         ("admission", REF),
         ("line", ListOf(ID, 0, LINE_MAX)),
+        ("root", REF),
     ],
     _joined,
 )
-JOIN_REFUSED = Struct([_number(18), ("reason", UInt(1, 5))])
+JOIN_REFUSED = Struct([_number(18), ("reason", UInt(1, 6))])
 
 MESSAGE_NAMES = {
     1: "hello",
@@ -201,9 +217,13 @@ def read_message(data: bytes) -> Fields:
     return message
 
 
-def _entry_item(item: Fields, where: str) -> None:
+def _signed_item(item: Fields, where: str) -> None:
     if len(item["signature"]) != 64 and (not item["signature"] or len(item["signature"]) % 65):
         raise Refused(f"{where}.signature", "neither one signature nor parts of 65 bytes")
+
+
+def _entry_item(item: Fields, where: str) -> None:
+    _signed_item(item, where)
     if not item["salt"] and item["body"]:
         raise Refused(f"{where}.body", "a body without its salt")
 
@@ -236,6 +256,15 @@ ITEM = OneOf(
                 ("part", Blob(1, BODY_BYTES_MAX)),
             ],
             _part_item,
+        ),
+        3: Struct(
+            [
+                _number(3),
+                ("header", Blob(1, HEADER_BYTES_MAX)),
+                ("signature", Blob(64, 65 * RECOVERY_KEYS_MAX)),
+                ("own", Flag()),
+            ],
+            _signed_item,
         ),
     }
 )
@@ -304,7 +333,7 @@ def marked_buckets(bitmap: bytes) -> set[int]:
 def bucket_digest(association: bytes, logs: Iterable[Fields]) -> bytes:
     """Return the digest of one bucket over its shared logs, each a dict with at least the fields of LOG_STATE but gaps and partial."""
     elements = b"".join(
-        hoi_codec.encode([log["node"], log["kind"], log["epoch"], log["seq"], log["hash"], HELDS.write(log["receipts"])])
+        hoi_codec.encode([log["node"], log["kind"], log["epoch"], log["seq"], log["hash"], HELDS.write(log["receipts"]), FORK_MARK.write(log.get("fork"))])
         for log in sorted(logs, key=log_key)
     )
     return hoi_crypto.H("bucket", association, elements)[:8] if elements else bytes(8)
@@ -315,21 +344,61 @@ def state_of(association: bytes, digests: list[bytes]) -> bytes:
     return hoi_crypto.H("state", association, b"".join(digests))[:16]
 
 
-TOKEN = Structure(
-    "token",
-    Struct(
-        [
-            ("version", UInt(1, 1)),
-            ("association", ASSOCIATION),
-            ("inviter", ID),
-            ("unit", ID),
-            ("transport_key", KEY),
-            ("secret", Bin(16)),
-            ("expires", Int()),
-            ("addresses", ListOf(Text(1, 200, r"tcp://[!-~]+:[0-9]{1,5}"), 1, 4)),
-        ]
-    ),
-)
+class Address(Shape):
+    """tcp://HOST:PORT; four numbers and a port as six bytes, anything else as text without the scheme."""
+
+    PLACE = Text(1, 194, r"[!-~]+:[0-9]{1,5}")
+    NUMBER = r"(0|[1-9][0-9]{0,2})"
+    IPV4 = re.compile(rf"{NUMBER}\.{NUMBER}\.{NUMBER}\.{NUMBER}:(0|[1-9][0-9]{{0,4}})")
+
+    @classmethod
+    def packed(cls, place: str) -> Optional[bytes]:
+        """Return the six bytes of a place, None where it is written as text."""
+        match = cls.IPV4.fullmatch(place)
+        numbers = [int(number) for number in match.groups()] if match else [256]
+        if max(numbers[:4]) > 255 or numbers[-1] > 65_535:
+            return None
+        return bytes(numbers[:4]) + numbers[4].to_bytes(2, "big")
+
+    def read(self, value: Value, where: str) -> str:
+        if isinstance(value, bytes):
+            data = Bin(6).read(value, where)
+            return SCHEME + ".".join(map(str, data[:4])) + f":{int.from_bytes(data[4:], 'big')}"
+        place = self.PLACE.read(value, where)
+        if self.packed(place) is not None:
+            raise Refused(where, "numbers are written as six bytes")
+        return SCHEME + place
+
+    def write(self, item: Any) -> Value:
+        place = item.removeprefix(SCHEME) if item.startswith(SCHEME) else ""
+        return self.packed(place) or place
+
+
+class Token(Shape):
+    """The array of a token: 50 bytes of keys, then the addresses."""
+
+    ADDRESS = Address()
+
+    def read(self, value: Value, where: str) -> Fields:
+        if not isinstance(value, list) or not 2 <= len(value) <= 5:
+            raise Refused(where, "not keys and one to four addresses")
+        keys = Bin(50).read(value[0], f"{where}.keys")
+        addresses = [self.ADDRESS.read(each, f"{where}.addresses[{at}]") for at, each in enumerate(value[1:])]
+        return {"transport_key": keys[:32], "secret": keys[32:42], "bond": keys[42:], "addresses": addresses}
+
+    def write(self, item: Any) -> Value:
+        return [item["transport_key"] + item["secret"] + item["bond"], *map(self.ADDRESS.write, item["addresses"])]
+
+
+TOKEN = Structure("token", Token(), TOKEN_BYTES_MAX - 1)
+
+
+def group_check(number: int, values: list[int]) -> int:
+    """Return the check of a group: each value weighs by another power of x in the field of 32, the group's number (from 1) by the highest."""
+    check = number % 32
+    for value in [*values, 0]:
+        check = (check << 1 ^ (0b100101 if check & 16 else 0)) ^ value
+    return check
 
 
 def write_token(token: Fields) -> str:
@@ -338,41 +407,107 @@ def write_token(token: Fields) -> str:
 
 
 def token_text(array: bytes) -> str:
-    """Return the text of a token's array, whatever it holds; the check is of the association it names, or of none."""
-    value = hoi_codec.decode(array) if hoi_codec.is_canonical(array) else None
-    named = value[1] if isinstance(value, list) and len(value) > 1 else None
-    association = named if isinstance(named, bytes) and len(named) == 32 else hoi_crypto.NO_ASSOCIATION
-    letters = base64.b32encode(array + hoi_crypto.H("token", association, array)[:4]).decode().lower().rstrip("=")
-    return TOKEN_PREFIX + "-".join(letters[at : at + 5] for at in range(0, len(letters), 5))
+    """Return the text of a token's array, whatever it holds."""
+    letters = base64.b32encode(array + hoi_crypto.H("token", hoi_crypto.NO_ASSOCIATION, array)[:1]).decode().lower().rstrip("=")
+    groups = [letters[at : at + 4] for at in range(0, len(letters), 4)]
+    checks = [group_check(number, list(map(ALPHABET.index, group))) for number, group in enumerate(groups, 1)]
+    return TOKEN_PREFIX + "-".join(group + ALPHABET[check] for group, check in zip(groups, checks))
+
+
+class WrongGroup(Refused):
+    """A group of a token does not fit its check character; `number` counts from 1."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__("token", f"group {number} is wrong")
+        self.number = number
 
 
 def read_token(text: str) -> Fields:
-    """Return the token that was typed or pasted; case, blanks and hyphens do not matter after the prefix."""
+    """Return the token that was typed or pasted; case, blanks and hyphens do not matter after the prefix, and three digits are the letters they look like."""
     plain = text.lstrip(BLANKS)
     if plain[: len(TOKEN_PREFIX)].lower() != TOKEN_PREFIX:
         raise Refused("token", "does not begin with hoi1-")
-    letters = "".join(letter for letter in plain[len(TOKEN_PREFIX) :] if letter not in BLANKS + "-")
-    if not letters.isascii():
-        raise Refused("token", "not base32")
-    letters = letters.upper()
-    try:
-        data = base64.b32decode(letters + "=" * (-len(letters) % 8))
-    except (binascii.Error, ValueError) as error:
-        raise Refused("token", "not base32") from error
-    if base64.b32encode(data).decode().rstrip("=") != letters:
-        raise Refused("token", "unused bits are set")
-    array, check = data[:-4], data[-4:]
-    token: Fields = TOKEN.decode(array)
-    if hoi_crypto.H("token", token["association"], array)[:4] != check:
+    letters = [letter for letter in plain[len(TOKEN_PREFIX) :] if letter not in BLANKS + "-"]
+    values = [ALPHABET.find(ALIKE.get(letter, letter).lower() if letter.isascii() else "?") for letter in letters]
+    data: list[int] = []
+    for number, at in enumerate(range(0, len(values), 5), 1):
+        *group, check = values[at : at + 5]
+        if -1 in group or not group or group_check(number, group) != check:
+            raise WrongGroup(number)
+        data += group
+    plain = "".join(ALPHABET[value] for value in data).upper()
+    whole = base64.b32decode(plain + "=" * (-len(plain) % 8)) if len(plain) % 8 in (0, 2, 4, 5, 7) else b""
+    if not 1 < len(whole) <= TOKEN_BYTES_MAX or base64.b32encode(whole).decode().rstrip("=") != plain:
+        raise Refused("token", "not whole bytes, or unused bits are set")
+    array, check_byte = whole[:-1], whole[-1:]
+    if hoi_crypto.H("token", hoi_crypto.NO_ASSOCIATION, array)[:1] != check_byte:
         raise Refused("token", "mistyped: the check does not match")
+    token: Fields = TOKEN.decode(array)
     return token
 
 
-def join_signed(join: Fields, inviter: bytes) -> bytes:
+def token_bond(token: Fields, association: bytes, inviter: bytes, unit: bytes, root: Fields) -> bytes:
+    """Return the bond of a token that stands for these."""
+    terms = [token["secret"], token["transport_key"], inviter, unit, REF.write(root)]
+    return hoi_crypto.H("bond", association, hoi_codec.encode(terms))[:8]
+
+
+def _request(item: Fields, where: str) -> None:
+    signed = item["signing_key"] + item["transport_key"]
+    if not hoi_crypto.verify(item["signing_key"], item["signature"], "join-request", hoi_crypto.NO_ASSOCIATION, signed):
+        raise Refused(f"{where}.signature", "not signed by the keys that it names")
+
+
+JOIN_REQUEST = Structure(
+    "join_request",
+    Versioned(
+        [_number(19), ("version", UInt()), ("suite", UInt()), ("signing_key", KEY), ("transport_key", KEY), ("signature", SIGNATURE)],
+        _request,
+    ),
+)
+JOIN_CONTENT = Structure(
+    "content",
+    Struct(
+        [
+            ("joined", Blob(1, MESSAGE_BYTES_MAX)),
+            ("signing_key", KEY),
+            ("transport_key", KEY),
+            ("addresses", ListOf(Text(1, 200, r"tcp://[!-~]+:[0-9]{1,5}"), 0, 4)),
+            ("hello", Blob(1, MESSAGE_BYTES_MAX)),
+            ("messages", ListOf(Blob(1, MESSAGE_BYTES_MAX), 0, 65_536)),
+        ]
+    ),
+    JOIN_FILE_BYTES_MAX,
+)
+
+
+def _admission(item: Fields, where: str) -> None:
+    content = JOIN_CONTENT.decode(item["content"])
+    joined = JOINED.read(hoi_codec.decode(content["joined"]), f"{where}.joined")
+    FOUNDING.decode(joined["statement"])
+    association = hoi_crypto.association_id(joined["statement"])
+    signed = hoi_crypto.H("admission", association, item["content"])
+    if not hoi_crypto.verify(content["signing_key"], item["signature"], "admission", association, signed):
+        raise Refused(f"{where}.signature", "not signed by the key that it names")
+
+
+JOIN_ADMISSION = Structure(
+    "join_admission",
+    Versioned([_number(20), ("version", UInt()), ("suite", UInt()), ("content", Blob(1, JOIN_FILE_BYTES_MAX)), ("signature", SIGNATURE)], _admission),
+)
+
+
+def fingerprint(signing_key: bytes, transport_key: bytes) -> str:
+    """Return what two people compare: twenty letters of the hash of a request's keys."""
+    letters = base64.b32encode(hoi_crypto.H("fingerprint", hoi_crypto.NO_ASSOCIATION, signing_key + transport_key)).decode().lower()[:20]
+    return "-".join(letters[at : at + 5] for at in range(0, 20, 5))
+
+
+def join_signed(join: Fields, bond: bytes, inviter_key: bytes) -> bytes:
     """Return the bytes that the signature of a join is over."""
-    return bytes(join["secret"] + join["signing_key"] + join["transport_key"] + inviter)
+    return bytes(join["secret"] + bond + join["signing_key"] + join["transport_key"] + inviter_key)
 
 
-def verify_join(join: Fields, inviter: bytes) -> bool:
-    """Say whether a join is signed by the new key for the token's inviter."""
-    return hoi_crypto.verify(join["signing_key"], join["signature"], "join", join["association"], join_signed(join, inviter))
+def verify_join(join: Fields, bond: bytes, inviter_key: bytes) -> bool:
+    """Say whether a join is signed by the new key for the token with this bond, of the inviter with this transport key."""
+    return hoi_crypto.verify(join["signing_key"], join["signature"], "join", hoi_crypto.NO_ASSOCIATION, join_signed(join, bond, inviter_key))

@@ -28,15 +28,20 @@ RECEIPTS_AT_ONCE_MAX = 64
 class Node:
     """One node of an association."""
 
-    def __init__(self, association: bytes, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, association: bytes = b"", clock: Callable[[], float] = time.time) -> None:
         self.held = Holdings(association)
         self.association = association
         self.signing_seed, self.transport_secret = secrets.token_bytes(32), bytes(PrivateKey.generate())
-        self.id, self.unit = b"", b""
+        self.id, self.unit, self.inviter = b"", b"", b""
         self.line: list[bytes] = []
         self.incarnation = secrets.token_bytes(8)
         self.clock = clock
         self._tree: tuple[int, Optional[Tree]] = (-1, None)
+
+    def begin(self, association: bytes) -> None:
+        """Take the association that the answer to a join names, where none is known yet; a token's bond holds the answer to it."""
+        if not self.association:
+            self.association, self.held = association, Holdings(association)
 
     @property
     def signing_key(self) -> bytes:
@@ -164,7 +169,7 @@ class Node:
             "association": self.association.hex(),
             "statement": [self.held.statement.hex(), self.held.signature.hex()],
             "secrets": [self.signing_seed.hex(), self.transport_secret.hex()],
-            "node": [self.id.hex(), self.unit.hex(), [unit.hex() for unit in self.line]],
+            "node": [self.id.hex(), self.unit.hex(), self.inviter.hex(), [unit.hex() for unit in self.line]],
             "entries": [[each.header_bytes.hex(), each.signature.hex(), each.salt.hex(), (each.body or b"").hex()] for each in self.held.entries()],
             "parts": [[key[0].hex(), key[1], key[2].hex(), seq, salt.hex(), data.hex()] for (key, seq), (salt, data) in self.held.parts.items()],
             "receipts": [[data.hex(), signature.hex()] for log in self.held.receipts.values() for data, signature, _ in log.values()],
@@ -180,8 +185,8 @@ class Node:
             state = json.load(file)
         node = cls(bytes.fromhex(state["association"]))
         node.signing_seed, node.transport_secret = map(bytes.fromhex, state["secrets"])
-        node.id, node.unit = map(bytes.fromhex, state["node"][:2])
-        node.line = [bytes.fromhex(unit) for unit in state["node"][2]]
+        node.id, node.unit, node.inviter = map(bytes.fromhex, state["node"][:3])
+        node.line = [bytes.fromhex(unit) for unit in state["node"][3]]
         node.held.found(*map(bytes.fromhex, state["statement"]))
         waiting = [tuple(map(bytes.fromhex, entry)) for entry in state["entries"]]
         take_all(node.held, waiting)
@@ -231,9 +236,21 @@ def states_of(node: Node, peer_unit: bytes) -> list[Fields]:
                 "gaps": [bound for pair in ranges(missing) for bound in pair],
                 "partial": [number for seq in missing if (key, seq) in node.held.parts for number in (seq, len(node.held.parts[(key, seq)][1]))],
                 "receipts": receipts,
+                "fork": fork_of(node, key),
             }
         )
     return states
+
+
+def fork_of(node: Node, key: LogKey) -> Optional[Fields]:
+    """Return what is known of a fork of a log, as its state tells it."""
+    proof = node.held.evidence(key)
+    return {"seq": proof[0].header["seq"], "one": proof[0].hash[:16], "other": proof[1].hash[:16]} if proof else None
+
+
+def says_more(mine: Optional[Fields], theirs: Optional[Fields]) -> bool:
+    """Say whether what one knows of a fork is news to one who knows `theirs`."""
+    return mine is not None and (theirs is None or tuple(mine.values()) < tuple(theirs.values()))
 
 
 def ranges(numbers: list[int]) -> list[tuple[int, int]]:

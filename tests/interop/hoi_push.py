@@ -9,7 +9,7 @@ import hoi_messages
 from hoi_common import REPORT, log_key
 from hoi_formats import CONTROL
 from hoi_messages import BUCKETS, bucket_of
-from hoi_node import Node
+from hoi_node import Node, fork_of, says_more
 from hoi_shape import Fields
 from hoi_verify import Entry, LogKey, reach_of
 
@@ -27,6 +27,10 @@ class Peer:
     bodies: dict[int, int] = field(default_factory=dict)  # of what it asked for, or was left behind: how many bytes it holds
     receipts: dict[bytes, tuple[int, int, int]] = field(default_factory=dict)
     blocked: bool = False
+    fork: Optional[Fields] = None  # what it knows of a fork
+    alike: int = 0  # while a fork is looked for: up to where its branch is ours,
+    apart: int = 0  # and from where it is not; 0: nowhere
+    shown: tuple[int, ...] = ()
     probed: int = NOT_PROBED  # of a log that was blocked, one item goes first: how many bytes were sent with it
 
 
@@ -54,6 +58,7 @@ class Push:
             if bucket_of(state["node"]) in buckets:
                 peer = self.logs.setdefault(log_key(state), Peer())
                 peer.seq = max(peer.seq, state["seq"])
+                peer.fork = state["fork"]
                 peer.receipts.update({each["holder"]: reach_of(each) for each in state["receipts"]})
 
     def note(self, marked: set[int], theirs: dict[LogKey, Fields]) -> None:
@@ -61,6 +66,7 @@ class Push:
         for bucket in marked:
             self.known[bucket] = True
         blocked = {key for key, peer in self.logs.items() if peer.blocked}
+        searched = {key: (peer.alike, peer.apart, peer.shown) for key, peer in self.logs.items()}
         for key in self.logs:
             if bucket_of(key[0]) in marked:
                 self.logs[key] = Peer(probed=TO_PROBE if key in blocked else NOT_PROBED)
@@ -72,9 +78,13 @@ class Push:
                 peer.bodies.update({seq: begun.get(seq, 0) for seq in range(first, min(last, held) + 1)})
             peer.receipts = {each["holder"]: reach_of(each) for each in state["receipts"]}
             mine = self.node.held.entry(key, state["seq"])
+            peer.fork = state["fork"]
             if mine is not None and mine.hash[:16] != state["hash"]:
-                peer.blocked = True
-                self.show(mine)
+                peer.alike, peer.apart, peer.shown = searched.get(key, (0, 0, ()))
+                self.compared(key, state["seq"], False, False)
+            elif says_more(fork_of(self.node, key), peer.fork) and self.node.held.evidence(key)[0].header["seq"] <= peer.seq:
+                peer.fork = fork_of(self.node, key)
+                self.show(key, self.node.held.evidence(key))
 
     def block(self, key: LogKey) -> None:
         """Send no more of a log that was refused."""
@@ -177,10 +187,33 @@ class Push:
         for at in range(0, len(out), RECEIPTS_PER_MESSAGE_MAX):
             self._counted({"type": 6, "receipts": out[at : at + RECEIPTS_PER_MESSAGE_MAX]})
 
-    def show(self, entry: Entry) -> None:
-        """Send a header that the peer holds another one in the place of."""
-        self._counted(hoi_messages.pack_shortest([item_of(entry, salt=b"", body=b"")]))
-        self.entries_end = self.sent
+    def compared(self, key: LogKey, seq: int, same: bool, linked: bool) -> None:
+        """Take that our header at `seq` and the peer's are, or are not, the same; show ours there, and the middle of what is left."""
+        peer = self.logs.setdefault(key, Peer())
+        alike, apart = peer.alike, peer.apart
+        if same and seq > alike and (not apart or seq < apart):
+            alike = seq
+        if not same and (not apart or seq < apart):
+            apart, alike = seq, seq - 1 if linked else alike
+        if not same:
+            peer.blocked = True
+        if not apart or (alike, apart) == (peer.alike, peer.apart):
+            return
+        peer.alike, peer.apart = alike, apart
+        wanted = [seq, *([alike + (apart - alike) // 2] if apart - alike > 1 else [])]
+        entries = [self.node.held.entry(key, each) for each in wanted if each not in peer.shown]
+        peer.shown = (*wanted[::-1], *peer.shown)[:2]
+        self.show(key, [entry for entry in entries if entry is not None])
+
+    def show(self, key: LogKey, entries: list[Entry]) -> None:
+        """Send headers as evidence, each with whether it stands in our log."""
+        items: list[Fields] = []
+        for entry in entries:
+            own = self.node.held.entry(key, entry.header["seq"])
+            items.append({"type": 3, "header": entry.header_bytes, "signature": entry.signature, "own": own is not None and own.hash == entry.hash})
+        if items:
+            self._counted(hoi_messages.pack_shortest(items))
+            self.entries_end = self.sent
 
     def _counted(self, message: Fields) -> None:
         self.sent += self._send(message)

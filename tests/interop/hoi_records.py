@@ -15,7 +15,7 @@ import hoi_put
 from hoi_common import REPORT
 from hoi_control import CHOICE, COMPUTED, FORM
 from hoi_formats import DOCUMENT as DOCUMENT_CLASS
-from hoi_formats import RECORD, payload_bytes
+from hoi_formats import PERSONS, RECORD, payload_bytes
 from hoi_put import Cell
 from hoi_shape import Fields, SetAside
 from hoi_tree import BODY_BAD, DOCUMENT, KIND_UNKNOWN, LEVEL, NOT_STANDING, PUT, STEWARD, UNIT_MISSING, UNLAWFUL, WHOLE_EXTENSION, WRITER, Tree, Verdict
@@ -134,6 +134,8 @@ class Views:
         return UNLAWFUL if standing and header["class"] == RECORD else UNIT_MISSING
 
     def _change(self, entry: Entry, place: int, kind: int, payload: Any) -> int:
+        if kind in PERSONS:
+            return 0
         if kind not in (PUT, DOCUMENT):
             return KIND_UNKNOWN
         if not isinstance(payload, dict):

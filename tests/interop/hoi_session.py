@@ -52,7 +52,6 @@ class Session:
         self.had_sent: set[int] = set()
         self.refused: dict[LogKey, tuple[int, float, float]] = {}
         self.refusals: list[Fields] = []  # what the peer refused of ours
-        self.shown: set[tuple[LogKey, int]] = set()
         self.items: Callable[[list[Fields]], list[Fields]] = lambda items: items  # a place for tests to alter what came
         self.recording: list[Fields] = []  # what was taken, as it came
 
@@ -206,7 +205,7 @@ class Session:
         differ = set()
         for key in states.keys() | theirs.keys():
             mine, other = states.get(key), theirs.get(key)
-            same = mine and other and not mine["gaps"] and all(mine[name] == other[name] for name in ("seq", "hash", "receipts"))
+            same = mine and other and not mine["gaps"] and all(mine[name] == other[name] for name in ("seq", "hash", "receipts", "fork"))
             if bucket_of(key[0]) in marked and not same:
                 differ.add(bucket_of(key[0]))
         self._send_have(differ, once=True)
@@ -231,6 +230,9 @@ class Session:
         """Take one item, or refuse its log: once a message, the rest of that log is passed over."""
         log, seq = (item, item["seq"]) if item["type"] == 2 else hoi_messages.named_by(item["header"])
         key = log_key(log)
+        if item["type"] == 3:
+            self._evidence(item)
+            return
         if key in bad:
             return
         try:
@@ -238,7 +240,7 @@ class Session:
             self.refused.pop(key, None)
         except Rejected as rejected:
             bad.add(key)
-            self._refuse(key, seq, rejected.reason)
+            self._refuse(key, seq, rejected.reason, item)
 
     def _part(self, item: Fields) -> None:
         entry = self.node.held.entry(log_key(item), item["seq"])
@@ -254,11 +256,28 @@ class Session:
         self.node.held.add(item["header"], item["signature"], *body)
         self.recording.append(item)
 
-    def _refuse(self, key: LogKey, seq: int, reason: int) -> None:
-        mine = self.node.held.entry(key, seq)
-        if reason == FORK and mine is not None and (key, seq) not in self.shown:
-            self.shown.add((key, seq))
-            self.push.show(mine)
+    def _evidence(self, item: Fields) -> None:
+        """Keep another header at a seq held; nothing rests on one, so what is not good is passed over."""
+        try:
+            entry = self.node.held.check_header(item["header"], item["signature"])
+        except (Rejected, SetAside):
+            return
+        mine = self.node.held.entry(entry.log, entry.header["seq"])
+        if mine is None or not self.node.may_log(entry.log):
+            return
+        if mine.hash != entry.hash:
+            self.node.held.note_fork(entry)
+        if item["own"]:
+            self.push.compared(entry.log, entry.header["seq"], mine.hash == entry.hash, mine.header["prev"] == entry.header["prev"])
+
+    def _refuse(self, key: LogKey, seq: int, reason: int, item: Optional[Fields] = None) -> None:
+        if reason == FORK and item is not None and item["type"] == 1:
+            header = self.node.held.check_header(item["header"], item["signature"]).header
+            mine = self.node.held.entry(key, seq)
+            if mine is not None:
+                self.push.compared(key, seq, False, mine.header["prev"] == header["prev"])
+            elif seq > 1:
+                self.push.compared(key, seq - 1, False, False)
         views = reason in (AUTHOR_UNKNOWN, NOT_ENTITLED)
         wait = self.refused[key][2] if key in self.refused else AGAIN_SECONDS
         self.refused[key] = (reason, self.node.held.changed if views else self.node.clock() + wait, wait)

@@ -258,8 +258,8 @@ class Tree:
         """Say whether `later` has seen `earlier`, another entry (4.1)."""
         key, upto = later.log, later.header["seq"] - 1
         while True:
-            if earlier.log == key:
-                return earlier.header["seq"] <= upto
+            if earlier.log == key and earlier.header["seq"] <= upto:
+                return True
             log = self.held.logs.get(key, [])
             continued = log[0].header["continues"] if log else None
             if not continued:
@@ -350,7 +350,10 @@ class Tree:
             return True
         if header["kind"] != REPORT:
             return unit in self.above(concerned) or unit in self.above(author)
-        return unit in self.above(concerned) and header["reach"] != PRIVATE and (header["reach"] == 0 or self._level(unit) >= header["reach"])
+        if unit not in self.above(concerned) or header["reach"] == PRIVATE:
+            return False
+        line = self.above(concerned)
+        return header["reach"] == 0 or all(self._level(each) >= header["reach"] for each in line[: line.index(unit) + 1])
 
     def _level(self, unit: bytes) -> int:
         level: int = self.shown(unit, LEVEL)
@@ -364,8 +367,8 @@ class Tree:
                 if unit == base or scope == 1 and self.under(unit, base) or passes and unit in self.above(base):
                     return True
                 continue
-            related = self.under(unit, base) or unit in self.above(base)
-            if self.under(unit, base) and self._level(unit) == scope - 2 or passes and related and self._level(unit) < scope - 2:
+            meant = [each for each in self.units if self.under(each, base) and self._level(each) == scope - 2]
+            if unit in meant or passes and any(unit in self.above(each) for each in meant):
                 return True
         return False
 

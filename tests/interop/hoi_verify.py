@@ -102,6 +102,21 @@ class Holdings:
         log = self.logs.get(key, [])
         return log[seq - 1] if 1 <= seq <= len(log) else None
 
+    def evidence(self, key: LogKey) -> list[Entry]:
+        """Return the two headers that prove a fork of the log: at the lowest forked seq those of the two lowest hashes; none where none is known."""
+        others = [entry for entry in self.forks if entry.log == key]
+        if not others:
+            return []
+        seq = min(entry.header["seq"] for entry in others)
+        held = self.entry(key, seq)
+        found = {entry.hash: entry for entry in [*others, *([held] if held else [])] if entry.header["seq"] == seq}
+        return [found[each] for each in sorted(found)[:2]] if len(found) > 1 else []
+
+    def note_fork(self, entry: Entry) -> None:
+        """Keep another header at a seq held, as evidence."""
+        if all(known.hash != entry.hash for known in self.forks):
+            self.forks.append(entry)
+
     def check_header(self, header_bytes: bytes, signature: bytes) -> Entry:
         """Return an entry whose header is read and signed by its author; its place in the chain is not judged here."""
         try:
@@ -125,8 +140,7 @@ class Holdings:
         if seq <= len(held):
             if held[seq - 1].hash == entry.hash:
                 return False
-            if all(known.hash != entry.hash for known in self.forks):
-                self.forks.append(entry)
+            self.note_fork(entry)
             raise Rejected(FORK, "another header at a seq that is held")
         if seq != len(held) + 1:
             raise Rejected(GAP, "does not follow the head")

@@ -166,9 +166,46 @@ def control_body() -> Fields:
     return {"nonce": octets("body nonce", 16), "changes": [{"kind": kind, "payload": payload} for kind, payload in payloads]}
 
 
+def trust_body() -> Fields:
+    """Return a control body with every change by which trust and structure move: of 5.6 to 5.10, in the order of their numbers."""
+    unit, node = octets("unit", 16), octets("author", 16)
+    line, former = [octets("parent", 16), octets("root", 16)], [octets("old parent", 16), octets("district", 16), octets("root", 16)]
+    placing = {"unit": unit, "effective": 20270, "line": line, "former": former}
+    logs = sorted(({**ref(node, kind, seq), "epoch": octets(f"epoch {seq}", 8)} for kind, seq in ((1, 5), (2, 300))), key=hoi_common.ref_key)
+    rival = {**ref(node, 1, 8), "hash": octets("rival", 16)}
+    reason = ref(octets("inviter", 16), 2, 70_000)
+    payloads: list[tuple[int, Any]] = [
+        (3, placing),
+        (4, {**placing, "successors": [line[0], octets("other successor", 16)]}),
+        (5, {**placing, "effective": None}),
+        (6, {"unit": unit, "parent": line[0], "upto": refs(3)}),
+        (8, {"node": node, "upto": logs, "reason": reason}),
+        (9, {"pins": [*refs(2), {**refs(2)[1], "seq": 1000}]}),
+        (10, {"keeps": ref(node, 1, 7), "rival": rival}),
+        (18, {"entries": refs(2), "reason": None}),
+        (22, {"entries": refs(3)}),
+    ]
+    return {"nonce": octets("trust nonce", 16), "changes": [{"kind": kind, "payload": payload} for kind, payload in payloads]}
+
+
+def reason_body() -> Fields:
+    """Return a document body with the reason for a change that is control."""
+    return {"nonce": b"", "changes": [{"kind": 100, "payload": {"text": "Máy bị mất trộm ngày 3/6"}}]}
+
+
 def record_body() -> Fields:
     """Return a record body with one put."""
     return {"nonce": b"", "changes": [{"kind": 64, "payload": put()}]}
+
+
+def person() -> Fields:
+    """Return a person as a body names one."""
+    return {"account": "lan.nt", "name": "Nguyễn Thị Lan", "role": "Chủ tịch"}
+
+
+def signed_body(body: Fields, kind: int) -> Fields:
+    """Return a body with the person that it says wrote it."""
+    return {**body, "changes": [*body["changes"], {"kind": kind, "payload": person()}]}
 
 
 def document_body() -> Fields:
@@ -238,6 +275,7 @@ def items() -> list[Fields]:
         {"type": 1, "header": head, "signature": signature, "salt": octets("salt"), "body": body},
         {"type": 1, "header": head, "signature": signature, "salt": b"", "body": b""},
         {"type": 2, **log, "salt": octets("salt"), "offset": 65_536, "part": b"part"},
+        {"type": 3, "header": head, "signature": signature, "own": True},
     ]
 
 
@@ -246,7 +284,7 @@ def messages() -> list[Fields]:
     author = octets("author", 16)
     log = {name: value for name, value in ref(author, 1, 40).items() if name != "hash"}
     held = {"holder": octets("holder", 16), "seq": 40, "bodies": 39, "applied": 38}
-    state = {**ref(author, 1, 40), "gaps": [2, 2, 5, 9], "partial": [2, 65_536], "receipts": [held]}
+    state = {**ref(author, 1, 40), "gaps": [2, 2, 5, 9], "partial": [2, 65_536], "receipts": [held], "fork": {"seq": 7, "one": bytes(16), "other": octets("hash", 16)}}
     bucket = author[0] & 63
     bitmap = bytes(1 << (bucket % 8) if at == bucket // 8 else 0 for at in range(8))
     hello: Fields = {
@@ -266,11 +304,12 @@ def messages() -> list[Fields]:
         "extensions": EXTENSIONS,
     }
     keys = {"signing_key": public("joiner"), "transport_key": octets("joiner transport")}
-    join: Fields = {"type": 16, "version": 1, "suite": 1, "association": ASSOCIATION, "secret": octets("secret", 16), **keys}
-    join["signature"] = hoi_crypto.sign(octets("joiner"), "join", ASSOCIATION, hoi_messages.join_signed(join, octets("inviter", 16)))
+    join: Fields = {"type": 16, "version": 1, "suite": 1, "secret": octets("secret", 10), **keys}
+    signed = hoi_messages.join_signed(join, octets("bond", 8), octets("founder transport"))
+    join["signature"] = hoi_crypto.sign(octets("joiner"), "join", hoi_crypto.NO_ASSOCIATION, signed)
     statement = hoi_formats.FOUNDING.encode(founding())
-    core = control_body()["changes"][3]["payload"]["core"]
-    signed = {"receipt": hoi_formats.RECEIPT.encode(receipt()), "signature": octets("signature", 64)}
+    core, root = control_body()["changes"][3]["payload"]["core"], {**ref(octets("root's node", 16)), "kind": 2}
+    receipts = {"receipt": hoi_formats.RECEIPT.encode(receipt()), "signature": octets("signature", 64)}
     return [
         hello,
         {"type": 2, "state": octets("state", 16), "missing": 0},
@@ -278,12 +317,12 @@ def messages() -> list[Fields]:
         {"type": 4, "buckets": bitmap, "logs": [state]},
         hoi_messages.pack_items(items()),
         hoi_messages.pack_items(items()[1:], hoi_messages.PLAIN),
-        {"type": 6, "receipts": [signed, signed]},
+        {"type": 6, "receipts": [receipts, receipts]},
         {"type": 7, "bytes": 123_456},
         {"type": 8, **log, "reason": 3},
         {"type": 9, "reason": 5},
         join,
-        {"type": 17, "statement": statement, "signature": octets("s", 64), "core": core, "admission": ref(author), "line": [octets("root", 16)]},
+        {"type": 17, "statement": statement, "signature": octets("s", 64), "core": core, "admission": ref(author), "line": [octets("root", 16)], "root": root},
         {"type": 18, "reason": 1},
     ]
 
@@ -291,13 +330,9 @@ def messages() -> list[Fields]:
 def token() -> Fields:
     """Return an enrolment token."""
     return {
-        "version": 1,
-        "association": ASSOCIATION,
-        "inviter": octets("inviter", 16),
-        "unit": octets("unit", 16),
         "transport_key": octets("founder transport"),
-        "secret": octets("secret", 16),
-        "expires": 1_800_000_000,
+        "secret": octets("secret", 10),
+        "bond": octets("bond", 8),
         "addresses": ["tcp://203.0.113.7:4747", "tcp://[2001:db8::1]:4747"],
     }
 
@@ -310,8 +345,12 @@ def all_samples() -> list[tuple[Structure, Any]]:
         (hoi_formats.SIGNED_FOUNDING, signed),
         *((hoi_formats.HEADER, header(class_number)) for class_number in (1, 2, 3)),
         (hoi_formats.BODY, control_body()),
+        (hoi_formats.BODY, trust_body()),
+        (hoi_formats.BODY, reason_body()),
         (hoi_formats.BODY, record_body()),
         (hoi_formats.BODY, document_body()),
+        (hoi_formats.BODY, signed_body(record_body(), 68)),
+        (hoi_formats.BODY, signed_body(document_body(), 101)),
         (hoi_formats.RECEIPT, receipt()),
         (hoi_formats.SIGNED_RECEIPT, {"receipt": hoi_formats.RECEIPT.encode(receipt()), "signature": octets("signature", 64)}),
         *((hoi_messages.MESSAGE, message) for message in messages()),

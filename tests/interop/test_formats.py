@@ -64,7 +64,7 @@ class Samples(unittest.TestCase):
         for structure, data in samples.all_bytes():
             value = hoi_codec.decode(data)
             assert isinstance(value, list)
-            if structure is not ITEMS:
+            if structure not in (ITEMS, TOKEN):  # of any number of members
                 for wrong in (value[:-1], value + [None], value + [[]]):
                     with self.subTest(structure.name, fields=len(wrong)), self.assertRaises(Refused):
                         structure.decode(hoi_codec.encode(wrong))
@@ -258,6 +258,47 @@ class Rules(unittest.TestCase):
         table += [{"pins": pins}, {"pins": pins[:2][::-1]}, {"pins": [pins[0], pins[0]]}, {"pins": [{**pins[0], "seq": 0}]}]
         self.sets_aside(samples.control_body(), 3, table)
         BODY.decode(unchecked(BODY, altered(samples.control_body(), {"changes.3.payload.line": []})))
+
+    def test_placing(self) -> None:
+        body, unit, parent = samples.trust_body(), octets("unit", 16), octets("parent", 16)
+        many = [octets(f"unit {at}", 16) for at in range(65)]
+        lines: list[list[bytes]] = [[], [unit], [parent, unit], [parent, parent], many[:31], [bytes(8)]]
+        for at in range(3):
+            self.sets_aside(body, at, [{name: line} for name in ("line", "former") for line in lines])
+            self.sets_aside(body, at, [{"effective": 47_482}, {"effective": -25_568}, {"effective": ""}, {"unit": bytes(8)}])
+            BODY.decode(unchecked(BODY, altered(body, {f"changes.{at}.payload.former": many[:30], f"changes.{at}.payload.effective": None})))
+        others: list[list[bytes]] = [[many[0]], [many[0], parent], [parent, parent], [parent, unit], [parent, *many[:64]], [parent, many[0], many[0]]]
+        self.sets_aside(body, 1, [{"successors": successors} for successors in others])
+        for successors in ([], [parent], [parent, *many[:63]]):
+            BODY.decode(unchecked(BODY, altered(body, {"changes.1.payload.successors": successors})))
+
+    def test_refs_of_trust(self) -> None:
+        body, many = samples.trust_body(), samples.refs(257)
+        twice = [many[0], {**many[0], "seq": many[0]["seq"] + 1}]
+        wrong = [many, many[1::-1], [many[0]] * 2, [{**many[0], "seq": 0}], [{**many[0], "hash": bytes(8)}]]
+        for at, name in ((3, "upto"), (5, "pins"), (7, "entries"), (8, "entries")):
+            self.sets_aside(body, at, [{name: refs} for refs in wrong])
+            BODY.decode(unchecked(BODY, altered(body, {f"changes.{at}.payload.{name}": many[:256]})))
+        self.sets_aside(body, 3, [{"upto": twice}, {"unit": b""}, {"parent": bytes(17)}])
+        for at, name in ((5, "pins"), (7, "entries"), (8, "entries")):
+            self.sets_aside(body, at, [{name: []}])
+            BODY.decode(unchecked(BODY, altered(body, {f"changes.{at}.payload.{name}": twice})))
+        own = body["changes"][4]["payload"]["upto"]
+        table: list[dict[str, Any]] = [{"upto": wrong[3]}, {"upto": many[:1]}, {"upto": own[::-1]}, {"node": octets("inviter", 16)}]
+        self.sets_aside(body, 4, [*table, {"upto": [own[0], {**own[0], "seq": own[0]["seq"] + 1}]}])
+        for accepted in ({"upto": []}, {"reason": None}):
+            BODY.decode(unchecked(BODY, altered(body, {f"changes.4.payload.{name}": value for name, value in accepted.items()})))
+        self.sets_aside(body, 7, [{"reason": {**many[0], "seq": 2**63}}])
+
+    def test_fork_decision_and_reason(self) -> None:
+        body = samples.trust_body()
+        keeps, rival = (body["changes"][6]["payload"][name] for name in ("keeps", "rival"))
+        others: list[Fields] = [keeps, {**rival, "seq": 9}, {**rival, "kind": 2}, {**rival, "epoch": bytes(8)}, {**rival, "hash": keeps["hash"]}, {**rival, "seq": 0}]
+        self.sets_aside(body, 6, [*({"rival": other} for other in others)])
+        for seq in (1, 7, 8):
+            BODY.decode(unchecked(BODY, altered(body, {"changes.6.payload.rival.seq": seq})))
+        self.sets_aside(samples.reason_body(), 0, [{"text": ""}, {"text": "r" * 2001}, {"text": b"a"}])
+        BODY.decode(unchecked(BODY, altered(samples.reason_body(), {"changes.0.payload.text": "r" * 2000})))
 
     def test_form(self) -> None:
         languages = samples.texts("a", "b")
@@ -493,6 +534,18 @@ class Rules(unittest.TestCase):
         ]
         self.sets_aside(samples.document_body(), 0, table)
 
+    def test_person(self) -> None:
+        table: list[dict[str, Any]] = [{"account": ""}, {"account": "a" * 65}, {"name": "n" * 101}, {"role": "r" * 101}, {"name": None}]
+        for body, kind in ((samples.record_body(), 68), (samples.document_body(), 101)):
+            signed = samples.signed_body(body, kind)
+            self.sets_aside(signed, 1, table)
+            for bounds in ({"account": "a" * 64}, {"name": "", "role": ""}, {"name": "n" * 100, "role": "r" * 100}):
+                BODY.decode(unchecked(BODY, altered(signed, {f"changes.1.payload.{name}": value for name, value in bounds.items()})))
+            what, who = signed["changes"]
+            for changes in ([who], [who, what], [what, who, who], [what, who, what]):
+                with self.subTest(kind=kind, kinds=[change["kind"] for change in changes]), self.assertRaises(SetAside):
+                    BODY.decode(unchecked(BODY, {"nonce": b"", "changes": changes}))
+
     def test_receipt(self) -> None:
         table: list[dict[str, Any]] = [{"seq": 0, "bodies": 0, "applied": 0}, {"bodies": 41}, {"bodies": 37}, {"applied": 40}, {"kind": 0}, {"kind": 3}]
         self.refuses(RECEIPT, samples.receipt(), table + [{"hash": bytes(32)}, {"time": None}, {"aside": -1}, {"aside": 41}])
@@ -514,10 +567,10 @@ class Rules(unittest.TestCase):
         self.refuses(MESSAGE, progress, [{"bytes": -1}])
         self.refuses(MESSAGE, refused, [{"reason": 0}, {"reason": 9}, {"kind": 0}, {"epoch": bytes(9)}])
         self.refuses(MESSAGE, bye, [{"reason": 6}])
-        self.refuses(MESSAGE, join, [{"version": 2}, {"suite": 2}, {"secret": b""}, {"signature": b""}])
+        self.refuses(MESSAGE, join, [{"version": 2}, {"suite": 2}, {"secret": bytes(16)}, {"signature": b""}])
         self.refuses(MESSAGE, joined, [{"line": [octets("root", 16)] * 2}, {"line": [octets("unit", 16), octets("root", 16)]}])
-        self.refuses(MESSAGE, joined, [{"core.roles": 4}, {"admission.seq": 0}, {"line.0": bytes(8)}])
-        self.refuses(MESSAGE, join_refused, [{"reason": 0}, {"reason": 6}])
+        self.refuses(MESSAGE, joined, [{"core.roles": 4}, {"admission.seq": 0}, {"line.0": bytes(8)}, {"root.kind": 1}, {"root.seq": 0}])
+        self.refuses(MESSAGE, join_refused, [{"reason": 0}, {"reason": 7}])
         MESSAGE.decode(unchecked(MESSAGE, altered(hello, {"feature_level": 7})))
         for number in (0, 10, 15, 19):
             with self.assertRaises(Refused):
@@ -625,8 +678,9 @@ class Proofs(unittest.TestCase):
         with self.assertRaises(Refused):
             hoi_formats.verify_receipt(data, signature, ASSOCIATION, samples.public("author"))
         join = samples.messages()[10]
-        self.assertTrue(hoi_messages.verify_join(join, octets("inviter", 16)))
-        self.assertFalse(hoi_messages.verify_join(join, octets("other", 16)))
+        self.assertTrue(hoi_messages.verify_join(join, octets("bond", 8), octets("founder transport")))
+        self.assertFalse(hoi_messages.verify_join(join, octets("other", 8), octets("founder transport")))
+        self.assertFalse(hoi_messages.verify_join(join, octets("bond", 8), octets("other transport")))
 
     def test_ids_of_core_and_form_do_not_depend_on_the_body(self) -> None:
         body = samples.control_body()
@@ -638,20 +692,26 @@ class Proofs(unittest.TestCase):
 
     def test_token(self) -> None:
         text = hoi_messages.write_token(samples.token())
-        self.assertRegex(text, r"^hoi1(-[a-z2-7]{5})*(-[a-z2-7]{1,5})$")
+        self.assertRegex(text, r"^hoi1(-[a-z2-7]{5})*(-[a-z2-7]{2,5})$")
+        one = {**samples.token(), "addresses": samples.token()["addresses"][:1]}
+        self.assertEqual(hoi_messages.write_token(one).count("-"), 25, "five rows of five groups, for a usual address")
         for same in (text, text.upper(), " " + text.replace("-", " - ").replace("hoi1 - ", "hoi1-") + "\n", "hoi1-" + text[5:].replace("-", "")):
             self.assertEqual(hoi_messages.read_token(same), samples.token())
         for at in range(5, len(text)):
             if text[at] != "-":
-                with self.assertRaises(ValueError):
+                with self.assertRaises(hoi_messages.WrongGroup) as wrong:
                     hoi_messages.read_token(text[:at] + ("a" if text[at] != "a" else "b") + text[at + 1 :])
+                self.assertEqual(wrong.exception.number, (at - 5) // 6 + 1)
+        alike = text[:5] + text[5:].translate(str.maketrans("olb", "018"))
+        self.assertNotEqual(alike, text)
+        self.assertEqual(hoi_messages.read_token(alike), samples.token())
         self.assertEqual(hoi_messages.read_token("\t\r\n " + text[:20] + "\t\r\n " + text[20:] + " "), samples.token())
         strange = [text[:20] + blank + text[20:] for blank in "\x0b\x0c\x1c\x85\xa0\u2003_"] + ["\x0b" + text, "\x0c" + text, "\xa0" + text, text + "\x0c"]
-        for bad in ("", "hoi1-", "hoi2-" + text[5:], text[:-1], text + "a", text + "1", *strange):
+        for bad in ("", "hoi1-", "hoi2-" + text[5:], text[:-1], text + "a", text + "9", *strange):
             with self.subTest(bad[:8]), self.assertRaises(ValueError):
                 hoi_messages.read_token(bad)
         good = samples.token()
-        table: list[dict[str, Any]] = [{"version": 2}, {"secret": bytes(8)}, {"expires": None}, {"addresses": []}, {"addresses": ["tcp://h:1"] * 5}]
+        table: list[dict[str, Any]] = [{"secret": bytes(8)}, {"bond": bytes(9)}, {"addresses": []}, {"addresses": ["tcp://h:1"] * 5}]
         bad_addresses = ("udp://h:1", "tcp://h", "tcp://:1", "tcp://h:123456", "tcp://h:1a", "tcp://h h:1", "tcp://ộ:1", "tcp://h\x7f:1", "tcp://h\t:1")
         for changes in table + [{"addresses.0": address} for address in bad_addresses]:
             with self.subTest(changes=changes), self.assertRaises(Refused):

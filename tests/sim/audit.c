@@ -55,6 +55,11 @@ static enum status decode_change(struct audit_change *change) {
         free(document);
         return status;
     }
+    case CHANGE_RECORD_PERSON:
+    case CHANGE_DOCUMENT_PERSON: {
+        struct person person;
+        return person_decode(&person, change->payload);
+    }
     default:
         return STATUS_OK;
     }
@@ -265,7 +270,7 @@ static bool waits(const struct audit *audit, const struct audit_item *item, bool
 }
 
 /* 1. A log begins to be applied at once, or when the entry that its epoch continues is held and that epoch has begun. 2. Then its entries in their order, up to
- * one whose body is waited for. True if more or less is applied than before. */
+ * one whose body is waited for; its control entries beyond that, up to one of theirs that is. True if more or less is applied than before. */
 static bool apply(struct audit *audit, bool structure_known) {
     bool changed = false, more = true;
     for (size_t i = 0; i < audit->log_count; i++) {
@@ -277,20 +282,22 @@ static bool apply(struct audit *audit, bool structure_known) {
             struct audit_log *log = &audit->logs[i];
             const struct audit_item *first = &audit->items[log->first];
             bool ready = !first->has_continues || (log->continues_log != SIZE_MAX && audit->logs[log->continues_log].begun);
-            if (!log->begun && log->count > 0 && ready && !waits(audit, first, structure_known)) {
+            if (!log->begun && log->count > 0 && ready) {
                 log->begun = more = true;
             }
         }
     }
     for (size_t i = 0; i < audit->log_count; i++) {
         struct audit_log *log = &audit->logs[i];
-        bool on = log->begun;
+        bool on = log->begun, ahead = log->begun;
         log->applied = 0;
         for (size_t e = 0; e < log->count; e++) {
             struct audit_item *item = &audit->items[log->first + e];
-            on = on && !waits(audit, item, structure_known);
-            changed |= item->applied != on;
-            item->applied = on;
+            bool waited = waits(audit, item, structure_known), control = item->cls == CLASS_CONTROL;
+            on = on && !waited;
+            ahead = ahead && !(control && waited);
+            changed |= item->applied != (control ? ahead : on);
+            item->applied = control ? ahead : on;
             log->applied += on ? 1 : 0;
         }
     }
@@ -334,8 +341,8 @@ bool audit_has_seen(const struct audit *audit, const struct audit_item *a, const
     const struct audit_log *log = audit_find_log(audit, &a->log);
     for (size_t steps = 0; log->continues_log != SIZE_MAX && steps < audit->log_count; steps++) {
         const struct ref *continues = &audit->items[log->first].continues;
-        if (log_id_equal(&continues->log, &b->log)) {
-            return b->seq <= continues->seq;
+        if (log_id_equal(&continues->log, &b->log) && b->seq <= continues->seq) {
+            return true; /* what came back later of a log that is continued is named like what others wrote */
         }
         log = &audit->logs[log->continues_log];
     }

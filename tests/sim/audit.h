@@ -11,6 +11,7 @@
 
 #include "protocol/change.h"
 #include "protocol/changeset.h"
+#include "protocol/person.h"
 #include "protocol/put.h"
 
 struct audit;

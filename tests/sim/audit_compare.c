@@ -141,7 +141,7 @@ static void compare_shown(struct compared *compared, const struct audit_cell *ce
 }
 
 static json_t *ask(struct compared *compared, const char *verb, json_t *args) {
-    const struct store_caller caller = {0, true};
+    const struct store_caller caller = {.daemon = true};
     json_t *request = json_pack("{s:s, s:o}", "do", verb, "args", args), *response = store_request(compared->store, &caller, request);
     json_decref(request);
     if (office_answer(response) != STATUS_OK) {

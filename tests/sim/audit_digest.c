@@ -95,9 +95,10 @@ static void add_unit(struct digest *digest, int unit) {
         }
     }
     qsort(writes, count, sizeof *writes, by_value);
-    item_begin(digest, 4, ITEM_UNIT);
+    item_begin(digest, 5, ITEM_UNIT);
     write_bytes(digest, audit->units[unit].id.b, sizeof(struct unit_id));
     write_bytes(digest, unit == ROOT ? NULL : audit->units[audit->units[unit].parent].id.b, unit == ROOT ? 0 : sizeof(struct unit_id));
+    writer_bool(&digest->writer, false); /* in the auditor's histories nobody closes units */
     writer_array(&digest->writer, count);
     for (size_t i = 0; i < count; i++) {
         writer_array(&digest->writer, 5);
@@ -118,13 +119,14 @@ static void add_unit(struct digest *digest, int unit) {
 static void add_node(struct digest *digest, const struct audit_node *node) {
     const struct audit *audit = digest->audit;
     const uint8_t *inviter = node->inviter < 0 ? NULL : audit->nodes[node->inviter].id.b; /* the founder, or admitted by the recovery keys */
-    item_begin(digest, 7, ITEM_NODE);
+    item_begin(digest, 8, ITEM_NODE);
     write_bytes(digest, node->id.b, sizeof node->id);
     write_bytes(digest, audit->units[node->unit].id.b, sizeof(struct unit_id));
     write_bytes(digest, node->signing_key, 32);
     write_bytes(digest, node->transport_key, 32);
     writer_uint(&digest->writer, node->roles);
     write_bytes(digest, inviter, inviter != NULL ? sizeof(struct node_id) : 0);
+    writer_bool(&digest->writer, false); /* nor is anybody revoked */
     item_end(digest);
 }
 

@@ -4,6 +4,7 @@
 #define SIM_AUDIT_HISTORY_H
 
 #include "protocol/change.h"
+#include "protocol/person.h"
 #include "protocol/put.h"
 #include "tests/sim/random.h"
 

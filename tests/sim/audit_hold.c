@@ -38,6 +38,17 @@ bool audit_may_hold_log(const struct audit *audit, const struct unit_id *unit, c
     return may_hold_log(audit, unit, audit_unit_index(audit, unit), log);
 }
 
+/* The level of every unit above the one concerned, up to `unit` and that too, is at least `reach`. */
+static bool reaches(const struct audit *audit, int unit, int concerned, int reach) {
+    for (size_t between = 0; between < audit->unit_count; between++) {
+        if (audit->units[between].stands && is_above(audit, (int)between, concerned) && audit_is_under(audit, (int)between, unit) &&
+            audit_level(audit, (int)between, AUDIT_LATEST) < reach) {
+            return false;
+        }
+    }
+    return is_above(audit, unit, concerned) && reach != REACH_PRIVATE;
+}
+
 static bool may_hold_record(const struct audit *audit, int unit, int author_unit, const struct audit_item *item) {
     int concerned = audit_unit_index(audit, &item->audience[0].unit);
     bool stands = concerned != NOBODY && audit->units[concerned].stands;
@@ -47,7 +58,15 @@ static bool may_hold_record(const struct audit *audit, int unit, int author_unit
     if (item->log.kind == LOG_DIRECTIVE) {
         return is_above(audit, unit, author_unit) || (stands && is_above(audit, unit, concerned));
     }
-    return stands && is_above(audit, unit, concerned) && audit_level(audit, unit, AUDIT_LATEST) >= item->reach;
+    return stands && reaches(audit, unit, concerned, item->reach);
+}
+
+static bool selects(const struct audit *audit, const struct term *term, int named, int unit) {
+    if (term->scope == SCOPE_UNIT) {
+        return unit == named;
+    }
+    return audit->units[unit].stands && audit_is_under(audit, unit, named) &&
+           (term->scope == SCOPE_SUBTREE || audit_level(audit, unit, AUDIT_LATEST) == term->scope - SCOPE_LEVEL);
 }
 
 /* The audience selects it, or the document has to pass through it. */
@@ -56,12 +75,11 @@ static bool term_reaches(const struct audit *audit, int unit, int author_unit, c
     if (named == NOBODY || !audit->units[named].stands) {
         return false;
     }
-    bool below_author = is_above(audit, author_unit, unit), above_named = is_above(audit, unit, named), within = audit_is_under(audit, unit, named);
-    if (term->scope < SCOPE_LEVEL) {
-        return unit == named || (term->scope == SCOPE_SUBTREE && within) || (below_author && above_named);
+    bool may = selects(audit, term, named, unit);
+    for (size_t meant = 0; !may && meant < audit->unit_count; meant++) {
+        may = audit->units[meant].stands && is_above(audit, author_unit, unit) && is_above(audit, unit, (int)meant) && selects(audit, term, named, (int)meant);
     }
-    int level = audit_level(audit, unit, AUDIT_LATEST), wanted = term->scope - SCOPE_LEVEL;
-    return (within && level == wanted) || (below_author && level < wanted && (above_named || within));
+    return may;
 }
 
 static bool may_hold_document(const struct audit *audit, int unit, int author_unit, const struct audit_item *item) {

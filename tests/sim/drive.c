@@ -87,6 +87,7 @@ void drive_dial(struct world *world, unsigned place) {
         configs[i].message_max = office->message_max;
         memcpy(configs[i].incarnation, &office->starts, sizeof configs[i].incarnation);
         side->delivered_at = side->stalled_until = 0;
+        side->peer_unit = configs[i].peer_unit;
         enum status status = session_open(&side->session, &configs[i]);
         assert(status == STATUS_OK);
     }
@@ -191,6 +192,10 @@ static void handle(struct world *world, unsigned place, unsigned side_place, str
     }
     for (size_t i = 0; i < output.send_count; i++) {
         line_send(world, place, side_place, output.send[i]);
+    }
+    if (!output.closed && session_in_step(side->session)) {
+        office_enter(world, office);
+        store_confirmed(world->offices[office].store, &side->peer_unit);
     }
     side->tick_at = output.wait_ms < 0 ? -1 : world->now + output.wait_ms;
     if (output.wait_ms >= 0) {

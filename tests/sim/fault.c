@@ -101,7 +101,8 @@ static void back_up(struct world *world, unsigned place) {
     world_trace(world, "n%u is backed up", place);
 }
 
-/* The PC goes on from its backup. `hoi restore` is to begin a new epoch; a copy put back behind hoi's back goes on where it was: then there are two. */
+/* The PC goes on from its backup: `hoi restore` does it, or somebody copies it back behind hoi's back and works on before the office hears of what it has forgotten. Either way no number is
+ * given twice. */
 static void restore(struct world *world, unsigned place, bool clone) {
     struct office *office = &world->offices[place];
     if (office->spare == NULL || (clone && office->admits)) {
@@ -114,7 +115,7 @@ static void restore(struct world *world, unsigned place, bool clone) {
     memcpy(then, office->backup_held, office->backup_count);
     if (count_losses(world, place, then, false) && world_fault(world, clone ? FAULT_CLONE : FAULT_RESTORE, 900)) {
         (void)count_losses(world, place, then, true);
-        world_trace(world, "n%u is %s", place, clone ? "cloned: an old copy goes on" : "restored from its backup");
+        world_trace(world, "n%u is %s", place, clone ? "put back: an old copy goes on" : "restored from its backup");
         office_cut(world, place, false, 1000);
         disk_power_on(office->disk, true);
         disk_copy(office->disk, office->spare);
@@ -123,8 +124,6 @@ static void restore(struct world *world, unsigned place, bool clone) {
         json_decref(office->undecided); /* it was told to another */
         office->undecided = NULL;
         office->restored = true;
-        office->cloned = office->cloned || clone;
-        office->forgetful = !clone;
         office_start(world, place);
         if (office_up(world, place) && clone) {
             work_record(world, place); /* before it hears of what it has forgotten */

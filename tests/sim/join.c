@@ -75,11 +75,10 @@ static bool make_keys(struct world *world, unsigned place) {
 /* What the inviter answers. False: nothing came back. */
 static bool ask_inviter(struct world *world, unsigned place, const struct token *token, struct buffer *answer) {
     struct office *office = &world->offices[place], *inviter = &world->offices[office->inviter];
-    struct join join = {.association = token->association};
+    struct join join;
     struct buffer request;
     buffer_init(&request, MESSAGE_BYTES_MAX);
-    memcpy(join.secret, token->secret, sizeof join.secret);
-    enum status status = join_encode(&join, &token->inviter, &office->keys, &request);
+    enum status status = join_encode(&join, token, &office->keys, &request);
     assert(status == STATUS_OK);
     office_risk(world, office->inviter, 60);
     status = store_enrol(inviter->store, buffer_bytes(&request), office->keys.transport_public, answer);
@@ -115,7 +114,7 @@ static bool take_answer(struct world *world, unsigned place, const struct token 
 static bool enrol(struct world *world, unsigned place) {
     struct token token;
     struct buffer memory, answer;
-    buffer_init(&memory, TOKEN_BYTES_MAX);
+    buffer_init(&memory, TOKEN_MEMORY_MAX);
     buffer_init(&answer, MESSAGE_BYTES_MAX);
     enum status status = token_decode(&token, bytes_of(world->offices[place].token, strlen(world->offices[place].token)), &memory);
     assert(status == STATUS_OK);

@@ -189,7 +189,7 @@ static bool is_fault(enum status status) {
 }
 
 static json_t *run_request(struct world *world, unsigned place, const json_t *request) {
-    const struct store_caller caller = {0, true};
+    const struct store_caller caller = {.daemon = true};
     struct office *office = &world->offices[place];
     office_risk(world, place, 40);
     json_t *response = store_request(office->store, &caller, request);

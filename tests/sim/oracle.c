@@ -26,7 +26,7 @@ static void check_item(struct world *world, struct side *from, unsigned to, cons
         if (item->offset > 0 && (from->shipped_count == 0 || from->shipped[from->shipped_count - 1].entry)) {
             world_happened(world, EVENT_RESUME);
         }
-    } else {
+    } else { /* a header, as an entry or as evidence */
         struct hash hash;
         header_hash(&hash, &world->founding.association, item->entry.header);
         enum status status = header_decode(world->header, item->entry.header);

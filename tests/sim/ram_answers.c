@@ -27,6 +27,7 @@ static enum status ask_each_shared_log(void *ctx, const struct unit_id *peer, ui
                     continue;
                 }
                 fill_head(&head, log);
+                head.fork = ram_replica_fork(ram, log);
                 if (!fn(arg, &head)) {
                     return STATUS_OK;
                 }
@@ -50,6 +51,11 @@ static bool ask_may_hold_log(void *ctx, const struct unit_id *unit, const struct
     return ram_tree_may_hold_log(&((struct ram_replica *)ctx)->tree, unit, log);
 }
 
+static bool ask_may_accept_log(void *ctx, const struct unit_id *peer, const struct log_id *log) {
+    (void)peer;
+    return ask_may_hold_log(ctx, &((struct ram_replica *)ctx)->replica.unit, log);
+}
+
 static bool ask_may_hold_body(void *ctx, const struct unit_id *unit, const struct header *header) {
     struct body_facts facts;
     body_facts_of(&facts, header);
@@ -69,6 +75,51 @@ static enum status ask_entry(void *ctx, const struct log_id *log, uint64_t seq, 
         out->body = buffer_bytes(&entry->body);
     }
     return STATUS_OK;
+}
+
+static enum status ask_evidence(void *ctx, const struct log_id *log, const struct short_hash *hash, struct entry *out) {
+    struct ram_replica *ram = ctx;
+    const struct ram_log *held = ram_replica_log(ram, log);
+    const struct fork_mark mark = held != NULL ? ram_replica_fork(ram, held) : (struct fork_mark){.seq = 0};
+    const struct ram_entry *entry = mark.seq > 0 ? ram_replica_entry(ram, log, mark.seq) : NULL;
+    *out = (struct entry){0};
+    if (entry != NULL && memcmp(entry->hash.b, hash->b, sizeof hash->b) == 0) {
+        *out = (struct entry){.header = buffer_bytes(&entry->header), .signature = buffer_bytes(&entry->signature)};
+        return STATUS_OK;
+    }
+    for (size_t i = 0; i < ram->fork_count; i++) {
+        const struct ram_fork *fork = &ram->forks[i];
+        if (log_id_equal(&fork->log, log) && memcmp(fork->hash.b, hash->b, sizeof hash->b) == 0) {
+            *out = (struct entry){.header = buffer_bytes(&fork->header), .signature = buffer_bytes(&fork->signature)};
+            return STATUS_OK;
+        }
+    }
+    return STATUS_NOT_FOUND;
+}
+
+/* Nobody is revoked in RAM, unless a test says so. */
+static bool ask_revoked(void *ctx, const struct node_id *node) {
+    const struct ram_replica *ram = ctx;
+    return ram->has_revoked && ID_EQUAL(&ram->revoked, node);
+}
+
+static enum status ask_each_lane_log(void *ctx, const struct node_id *node, log_head_fn fn, void *arg) {
+    struct ram_replica *ram = ctx;
+    for (size_t i = 0; i < ram->log_count; i++) {
+        struct log_head head;
+        fill_head(&head, &ram->logs[i]);
+        if ((ID_EQUAL(&ram->logs[i].id.node, node) || (ID_EQUAL(&ram->logs[i].id.node, &ram->replica.self) && head.log.kind == LOG_DIRECTIVE)) && !fn(arg, &head)) {
+            break;
+        }
+    }
+    return STATUS_OK;
+}
+
+static bool ask_has_room(void *ctx, const struct log_id *log, uint64_t seq, uint64_t entries, uint64_t bytes) {
+    const struct ram_replica *ram = ctx;
+    (void)entries;
+    (void)bytes;
+    return !ask_revoked(ctx, &log->node) || seq <= ram->room_seq;
 }
 
 static enum status ask_each_gap(void *ctx, const struct log_id *id, gap_fn fn, void *arg) {
@@ -162,8 +213,13 @@ const struct replica_ops ram_answers = {
     .each_shared_log = ask_each_shared_log,
     .head = ask_head,
     .may_hold_log = ask_may_hold_log,
+    .may_accept_log = ask_may_accept_log,
     .may_hold_body = ask_may_hold_body,
     .entry = ask_entry,
+    .evidence = ask_evidence,
+    .revoked = ask_revoked,
+    .each_lane_log = ask_each_lane_log,
+    .has_room = ask_has_room,
     .each_gap = ask_each_gap,
     .partial = ask_partial,
     .node = ask_node,

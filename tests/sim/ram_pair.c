@@ -30,7 +30,8 @@ static void note_entries(struct pair *pair, struct bytes message) {
         } else {
             status = header_decode(header, item.entry.header);
             assert(status == STATUS_OK);
-            note(pair, " %c%llu%s", kind_letter(&header->log), (unsigned long long)header->seq, item.entry.salt.len > 0 ? "+" : "");
+            const char *how = item.kind == ITEM_EVIDENCE ? "?" : item.entry.salt.len > 0 ? "+" : "";
+            note(pair, " %c%llu%s", kind_letter(&header->log), (unsigned long long)header->seq, how);
         }
     }
     entries_fini(&entries);

@@ -122,6 +122,36 @@ static void add_part(struct ram_replica *ram, const struct persist *item) {
     memcpy(entry->part_salt, item->salt.data, SALT_BYTES);
 }
 
+static void note_hash(struct fork_mark *mark, const struct hash *hash) {
+    struct short_hash shorter = hash_short(hash);
+    static const struct short_hash none;
+    if (ID_EQUAL(&mark->one, &none) || ID_COMPARE(&shorter, &mark->one) < 0) {
+        mark->other = mark->one;
+        mark->one = shorter;
+    } else if (!ID_EQUAL(&shorter, &mark->one) && (ID_EQUAL(&mark->other, &none) || ID_COMPARE(&shorter, &mark->other) < 0)) {
+        mark->other = shorter;
+    }
+}
+
+struct fork_mark ram_replica_fork(struct ram_replica *ram, const struct ram_log *log) {
+    struct fork_mark mark = {.seq = 0};
+    for (size_t i = 0; i < ram->fork_count; i++) {
+        if (log_id_equal(&ram->forks[i].log, &log->id) && (mark.seq == 0 || ram->forks[i].seq < mark.seq)) {
+            mark.seq = ram->forks[i].seq;
+        }
+    }
+    for (size_t i = 0; i < ram->fork_count; i++) {
+        if (log_id_equal(&ram->forks[i].log, &log->id) && ram->forks[i].seq == mark.seq) {
+            note_hash(&mark, &ram->forks[i].hash);
+        }
+    }
+    const struct ram_entry *held = mark.seq > 0 ? ram_replica_entry(ram, &log->id, mark.seq) : NULL;
+    if (held != NULL) {
+        note_hash(&mark, &held->hash);
+    }
+    return mark;
+}
+
 static void add_fork(struct ram_replica *ram, const struct persist *item) {
     for (size_t i = 0; i < ram->fork_count; i++) {
         if (ID_EQUAL(&ram->forks[i].hash, &item->hash)) {
@@ -129,7 +159,11 @@ static void add_fork(struct ram_replica *ram, const struct persist *item) {
         }
     }
     ram->forks = grown(ram->forks, ram->fork_count, &ram->fork_capacity, sizeof ram->forks[0]);
-    ram->forks[ram->fork_count++] = (struct ram_fork){item->log, item->seq, item->hash};
+    struct ram_fork *fork = &ram->forks[ram->fork_count++];
+    *fork = (struct ram_fork){.log = item->log, .seq = item->seq, .hash = item->hash};
+    set(&fork->header, item->entry.header);
+    set(&fork->signature, item->entry.signature);
+    touch(ram, ram_replica_log(ram, &item->log));
 }
 
 static void put_receipt(struct ram_replica *ram, const struct receipt *receipt, const struct signed_receipt *bytes) {
@@ -299,6 +333,10 @@ void ram_replica_fini(struct ram_replica *ram) {
     for (size_t i = 0; i < ram->receipt_count; i++) {
         buffer_fini(&ram->receipts[i].bytes);
     }
+    for (size_t i = 0; i < ram->fork_count; i++) {
+        buffer_fini(&ram->forks[i].header);
+        buffer_fini(&ram->forks[i].signature);
+    }
     free(ram->logs);
     free(ram->receipts);
     free(ram->forks);
@@ -337,7 +375,9 @@ void ram_replica_copy(struct ram_replica *out, const struct ram_replica *from) {
         out->receipts[i] = from->receipts[i];
         copy_buffer(&out->receipts[i].bytes, &from->receipts[i].bytes);
     }
-    if (from->fork_count > 0) {
-        memcpy(out->forks, from->forks, from->fork_count * sizeof out->forks[0]);
+    for (size_t i = 0; i < from->fork_count; i++) {
+        out->forks[i] = from->forks[i];
+        copy_buffer(&out->forks[i].header, &from->forks[i].header);
+        copy_buffer(&out->forks[i].signature, &from->forks[i].signature);
     }
 }

@@ -33,6 +33,7 @@ struct ram_fork {
     struct log_id log;
     uint64_t seq;
     struct hash hash;
+    struct buffer header, signature;
 };
 
 struct ram_replica {
@@ -47,6 +48,9 @@ struct ram_replica {
     size_t fork_count, fork_capacity;
     uint64_t version;
     bool control_came; /* since views were made */
+    bool has_revoked;  /* set by a test: */
+    struct node_id revoked;
+    uint64_t room_seq; /* there is room for entries of the revoked node up to this one */
     int64_t time;
     struct header *header; /* scratch */
 };
@@ -73,6 +77,7 @@ const struct ram_entry *ram_replica_append(struct ram_replica *ram, const struct
 struct ram_log *ram_replica_log(struct ram_replica *ram, const struct log_id *log); /* NULL: none */
 struct ram_entry *ram_replica_entry(struct ram_replica *ram, const struct log_id *log, uint64_t seq);
 struct ram_receipt *ram_replica_receipt(struct ram_replica *ram, const struct node_id *holder, const struct log_id *log);
+struct fork_mark ram_replica_fork(struct ram_replica *ram, const struct ram_log *log); /* seq 0: none is known */
 bool ram_replica_entitled(struct ram_replica *ram, struct ram_entry *entry); /* to the body */
 
 extern const struct replica_ops ram_answers; /* ram_answers.c */

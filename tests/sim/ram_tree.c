@@ -117,17 +117,27 @@ bool ram_tree_may_hold_log(const struct ram_tree *tree, const struct unit_id *un
            (log->kind == LOG_DIRECTIVE && ram_tree_above(tree, &author->unit, unit));
 }
 
+/* Every unit above the one concerned, up to this one, is of a level of at least reach; one of which no level is known is of none. */
+static bool within_reach(const struct ram_tree *tree, const struct unit_id *unit, const struct unit_id *concerned, uint8_t reach) {
+    for (size_t i = 0; reach != 0 && i < tree->unit_count; i++) {
+        const struct ram_unit *between = &tree->units[i];
+        bool on_the_way = ram_tree_above(tree, &between->id, concerned) && (ID_EQUAL(&between->id, unit) || ram_tree_above(tree, unit, &between->id));
+        if (on_the_way && (!between->has_level || between->level < reach)) {
+            return false;
+        }
+    }
+    return reach != REACH_PRIVATE && ram_tree_above(tree, unit, concerned);
+}
+
 static bool may_hold_record(const struct ram_tree *tree, const struct unit_id *unit, const struct unit_id *author, const struct body_facts *facts) {
     const struct unit_id *concerned = &facts->audience[0].unit;
-    const struct ram_unit *self = ram_tree_unit(tree, unit);
     if (ID_EQUAL(unit, concerned) || ID_EQUAL(unit, author)) {
         return true;
     }
     if (facts->log.kind == LOG_DIRECTIVE) {
         return ram_tree_above(tree, unit, concerned) || ram_tree_above(tree, unit, author);
     }
-    bool reached = facts->reach == 0 || (facts->reach != REACH_PRIVATE && self != NULL && self->has_level && self->level >= facts->reach);
-    return reached && ram_tree_above(tree, unit, concerned);
+    return within_reach(tree, unit, concerned, facts->reach);
 }
 
 static bool selects(const struct ram_tree *tree, const struct term *term, const struct unit_id *unit) {
@@ -141,12 +151,15 @@ static bool selects(const struct ram_tree *tree, const struct term *term, const 
 
 /* Does the way from the author down to units that the term selects lead through this unit? */
 static bool leads(const struct ram_tree *tree, const struct term *term, const struct unit_id *unit) {
-    const struct ram_unit *self = ram_tree_unit(tree, unit);
-    bool above = ID_EQUAL(&term->unit, unit) || ram_tree_above(tree, unit, &term->unit);
     if (term->scope < SCOPE_LEVEL) {
-        return above;
+        return ram_tree_above(tree, unit, &term->unit);
     }
-    return (above || ram_tree_above(tree, &term->unit, unit)) && self != NULL && self->has_level && self->level < term->scope - SCOPE_LEVEL;
+    for (size_t i = 0; i < tree->unit_count; i++) {
+        if (ram_tree_above(tree, unit, &tree->units[i].id) && selects(tree, term, &tree->units[i].id)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool ram_tree_may_hold_body(const struct ram_tree *tree, const struct unit_id *unit, const struct body_facts *facts) {

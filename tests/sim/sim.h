@@ -140,6 +140,7 @@ struct shipped {
 struct side {
     unsigned office;
     struct session *session;
+    struct unit_id peer_unit;
     int64_t tick_at, delivered_at, stalled_until;
     uint64_t sent, progressed;
     struct shipped *shipped;

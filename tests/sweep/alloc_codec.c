@@ -31,7 +31,7 @@ static struct {
 } with;
 
 static struct token token_of(void) {
-    struct token token = {.inviter = {{2}}, .unit = {{3}}, .transport_key = {4}, .secret = {5}, .expires = 1735689600, .address_count = 1};
+    struct token token = {.transport_key = {4}, .secret = {5}, .bond = {6}, .address_count = 1};
     token.addresses[0] = TEXT("tcp://192.0.2.1:5670");
     return token;
 }
@@ -94,9 +94,9 @@ static enum status encode_token(struct buffer *out) {
 }
 
 static enum status encode_join(struct buffer *out) {
-    struct join join = {.secret = {7}};
-    const struct node_id inviter = {{1}};
-    return join_encode(&join, &inviter, &with.keys, out);
+    struct join join;
+    const struct token token = token_of();
+    return join_encode(&join, &token, &with.keys, out);
 }
 
 static enum status encode_document(struct buffer *out) {
@@ -156,7 +156,7 @@ static enum status decode_entries(struct buffer *out) {
 static enum status decode_token(struct buffer *out) {
     struct token token;
     struct buffer memory;
-    buffer_init(&memory, TOKEN_BYTES_MAX);
+    buffer_init(&memory, TOKEN_MEMORY_MAX);
     enum status status = token_decode(&token, bytes_of(with.token.data, with.token.len - 1), &memory);
     alloc_pause();
     if (status == STATUS_OK)

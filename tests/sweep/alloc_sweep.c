@@ -116,11 +116,12 @@ void sweep_run(const struct sweep_subject *subject) {
     void (*before[2])(int) = {signal(SIGSEGV, crashed), signal(SIGABRT, crashed)};
     uint64_t tries = 0, refused[2];
     clock_t began = clock();
+    const unsigned stride = sweep_stride() * (subject->stride > 1 && getenv("ALLOC_STRIDE") == NULL ? subject->stride : 1);
     wrong_here = 0;
     for (int lasting = 0; lasting < 2; lasting++) {
         try_once(&sweep, 0, false);
         uint64_t asked = sweep.last.asked;
-        for (uint64_t nth = 1; tries < TRIES_MAX && wrong_here <= SAID_MAX; nth += sweep_stride(), tries++) {
+        for (uint64_t nth = 1; tries < TRIES_MAX && wrong_here <= SAID_MAX; nth += stride, tries++) {
             if (!sweep.begun && subject->warms)
                 warm(&sweep, asked, lasting == 1);
             try_once(&sweep, nth, lasting == 1);
@@ -132,7 +133,7 @@ void sweep_run(const struct sweep_subject *subject) {
     }
     (void)snprintf(now, sizeof now, "%s", subject->name);
     sweep_expect(tries < TRIES_MAX, "there is no end to it");
-    sweep_expect(wrong_here > 0 || sweep.refused >= subject->refused_min / sweep_stride(), "only %llu refusals", (unsigned long long)sweep.refused);
+    sweep_expect(wrong_here > 0 || sweep.refused >= subject->refused_min / stride, "only %llu refusals", (unsigned long long)sweep.refused);
     (void)printf("%-40s %6llu refused once, %6llu for good; done all the same %llu; %.1f s\n", subject->name, (unsigned long long)refused[0],
                  (unsigned long long)refused[1], (unsigned long long)sweep.borne, (double)(clock() - began) / CLOCKS_PER_SEC);
     (void)fflush(stdout);

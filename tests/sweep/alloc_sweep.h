@@ -16,6 +16,7 @@ struct sweep_subject {
     bool (*judge)(void *ctx, enum status status, const struct alloc_count *count);
     void (*end)(void *ctx);  /* everything that was allocated since begin is free now */
     void (*cool)(void *ctx); /* NULL, or: what earlier tries left prepared is dropped, before every try */
+    unsigned stride;         /* of a long sweep every so many-th request is enough on every day; 0: each; ALLOC_STRIDE=1 in the environment: each of all */
     bool warms;              /* tries leave things prepared: numbers mean the same only after one that went far */
     void *ctx;
 };

@@ -110,7 +110,7 @@ void world_copy(const char *from, const char *to) {
 /* ---- asking ---- */
 
 json_t *world_ask(struct store *store, const char *verb, const char *args, bool short_of_memory) {
-    const struct store_caller caller = {0, false};
+    const struct store_caller caller = {.uid = 0};
     json_t *request = json_pack("{s:s, s:o}", "do", verb, "args", ask_json(args));
     json_t *id = json_object_get(json_object_get(request, "args"), "id");
     assert_non_null(request);

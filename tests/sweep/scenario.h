@@ -59,6 +59,8 @@ void scene_begin(struct scene *scene, const struct scenario *scenario);
 void scene_end(struct scene *scene);
 /* The state before, on the disk `run`, without a fault. */
 void scene_again(struct scene *scene);
+/* A disk becomes what another is, with all that was written and the same files: not a copy of them. */
+void scene_same_files(struct disk *out, const struct disk *from);
 /* Opens (where the scenario does), does the steps from..to-1, closes. The first status that was not OK and not tried again. */
 enum status scene_run(struct scene *scene, const char *dir, size_t from, size_t to);
 /* After the trouble: the store opens, its check finds nothing, and it is as after so many steps, which are returned: those acknowledged, or (where next may

@@ -3,6 +3,7 @@
 
 #include "tests/sweep/older_store.h"
 #include "tests/unit/store_ask.h"
+#include "tests/unit/store_trust.h"
 
 #define VALUE(text) "{'state':'value','value':'" text "'}"
 
@@ -16,7 +17,7 @@ static enum status answered(json_t *response) {
 
 /* A changing request as a client makes it, with an id by which its answer is found again. */
 static enum status request(struct store *store, const char *id, const char *verb, const char *args) {
-    const struct store_caller caller = {0, false};
+    const struct store_caller caller = {.uid = 0};
     json_t *whole = json_pack("{s:s, s:s, s:o}", "do", verb, "id", id, "args", ask_json(args));
     json_t *response = store_request(store, &caller, whole);
     json_decref(whole);
@@ -173,6 +174,68 @@ static enum status take_rest(struct scene *scene, struct store *store, const cha
 static const struct scenario apply = {
     .name = "apply", .prepare = prepare_apply, .steps = {take_figures, take_beginning, tidy, take_rest}, .opens = true, .repeats = true};
 
+/* ---- trust: what an office hears of its own logs ---- */
+
+static struct ref ref_at(struct store *store, const struct log_id *log, uint64_t seq) {
+    struct persist item = offices_item(store, log, seq);
+    return (struct ref){.log = *log, .seq = seq, .hash = hash_short(&item.hash)};
+}
+
+static void take_stored(struct scene *scene, struct store *from, const struct stored *stored) {
+    take_entry(scene, from, &stored->ref.log, stored->ref.seq);
+}
+
+/* A province has entered a figure, corrected it and written a letter. It erases the letter, cuts itself off after the first figure, and takes that back; then
+ * there is evidence that its log is forked, of a branch that the root has pinned already. */
+static void prepare_trust(struct scene *scene) {
+    struct offices *offices = offices_make(scene, SCENE_DIR("base"), "/other/hoi");
+    struct store *child = offices->child, *root = offices->root;
+    ask_done(child, "put", "{'form':'f','period':'2025-06','cells':{'a':" VALUE("7") "}}");
+    ask_done(child, "put", "{'form':'f','period':'2025-06','reason':'đếm lại','cells':{'a':" VALUE("8") "}}");
+    struct stored letter = offices_document(child, LOG_REPORT, &root->unit, "Thư riêng. ", 100);
+    struct ref first = ref_at(child, &letter.ref.log, 1);
+    struct forged forged;
+    struct persist one = offices_item(child, &letter.ref.log, 1);
+    forge(&forged, child, &letter.ref.log, 2, &one.hash, &root->unit, 9);
+    carry_log(child, root, &letter.ref.log);
+    trust_pin(root, &forged.ref, 4);
+    struct stored erasure = trust_erase(child, &letter.ref, 1), cut = trust_revoke(child, &child->self, &first, 1, 2);
+    struct stored back = trust_revoke(child, &child->self, &letter.ref, 1, 3);
+    take_stored(scene, child, &erasure);
+    take_stored(scene, child, &cut);
+    take_stored(scene, child, &back);
+    struct scene_item *evidence = item_new(scene);
+    evidence->item = forged_item(&forged, PERSIST_FORK);
+    evidence->item.entry.header = kept(evidence, 0, evidence->item.entry.header);
+    evidence->item.entry.signature = kept(evidence, 1, evidence->item.entry.signature);
+    forged_free(&forged);
+    offices_close(offices);
+}
+
+static enum status hear_erasure(struct scene *scene, struct store *store, const char *dir) {
+    (void)dir;
+    return store_persist(store, &scene->items[0].item, 1);
+}
+
+static enum status hear_cut(struct scene *scene, struct store *store, const char *dir) {
+    (void)dir;
+    return store_persist(store, &scene->items[1].item, 1);
+}
+
+static enum status hear_back(struct scene *scene, struct store *store, const char *dir) {
+    (void)dir;
+    return store_persist(store, &scene->items[2].item, 1);
+}
+
+static enum status hear_branch(struct scene *scene, struct store *store, const char *dir) {
+    (void)dir;
+    return store_persist(store, &scene->items[3].item, 1);
+}
+
+static const struct scenario trusting = {
+    .name = "trust", .prepare = prepare_trust, .steps = {hear_erasure, hear_cut, hear_back}, .opens = true, .repeats = true};
+static const struct scenario branching = {.name = "branch", .prepare = prepare_trust, .steps = {hear_branch}, .opens = true, .repeats = true};
+
 /* ---- import: a sheet ---- */
 
 enum { SHEET_ROWS = 60 };
@@ -305,15 +368,16 @@ static void prepare_join(struct scene *scene) {
     assert_int_equal(buffer_append(&scene->joined_bytes[0], core.data, core.len), STATUS_OK);
     assert_int_equal(buffer_append(&scene->joined_bytes[1], offices->root->founding_bytes.data, offices->root->founding_bytes.len), STATUS_OK);
     const struct buffer *statement = &scene->joined_bytes[1];
-    scene->joined = (struct joined){
-        .statement = bytes_of(statement->data, statement->len - 64), .core = buffer_bytes(&scene->joined_bytes[0]), .line = {1, {offices->root->unit}}};
+    scene->joined = (struct joined){.statement = bytes_of(statement->data, statement->len - 64),
+                                    .core = buffer_bytes(&scene->joined_bytes[0]),
+                                    .line = {1, {offices->root->unit}},
+                                    .root = {.log = {.node = offices->root->self, .kind = LOG_DIRECTIVE}, .seq = 1}};
     memcpy(scene->joined.signature, statement->data + statement->len - 64, 64);
     static const char address[] = "tcp://10.0.0.1:5555";
-    scene->token = (struct token){.association = offices->root->founding.association,
-                                  .inviter = offices->root->self,
-                                  .unit = offices->unit,
-                                  .address_count = 1,
-                                  .addresses = {bytes_of(address, sizeof address - 1)}};
+    scene->token = (struct token){.secret = {7}, .address_count = 1, .addresses = {bytes_of(address, sizeof address - 1)}};
+    const struct token_terms terms = {
+        .association = offices->root->founding.association, .inviter = offices->root->self, .unit = offices->unit, .root = scene->joined.root};
+    assert_int_equal(token_bond(scene->token.bond, &scene->token, &terms), STATUS_OK);
     buffer_fini(&core);
     offices_close(offices);
 }
@@ -351,4 +415,4 @@ static enum status put_after(struct scene *scene, struct store *store, const cha
 
 static const struct scenario migrating = {.name = "migrate", .prepare = prepare_migrate, .steps = {put_after}, .opens = true, .repeats = true};
 
-const struct scenario *const scenarios[] = {&append, &apply, &import, &receipts, &rebuilding, &founding, &joining, &migrating, NULL};
+const struct scenario *const scenarios[] = {&append, &apply, &trusting, &branching, &import, &receipts, &rebuilding, &founding, &joining, &migrating, NULL};

@@ -45,7 +45,7 @@ static bool failed(struct scene *scene, struct store **store, size_t step, enum 
         const bool next_may_be = faults->operation == DISK_SYNC || (faults->operation == DISK_DELETE && !scene->scenario->opens);
         uint64_t chance = disk_random(0);
         size_t acknowledged = scene->acknowledged;
-        disk_copy(scene->copy, scene->run);
+        scene_same_files(scene->copy, scene->run);
         (void)scene_judge(scene, SCENE_DIR("copy"), next_may_be, faults->what);
         scene->acknowledged = acknowledged;
         (void)disk_random(chance);

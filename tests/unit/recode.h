@@ -3,9 +3,12 @@
 #ifndef TESTS_UNIT_RECODE_H
 #define TESTS_UNIT_RECODE_H
 
+#include "protocol/join_file.h"
 #include "protocol/message.h"
 #include "protocol/parts.h"
+#include "protocol/person.h"
 #include "protocol/put.h"
+#include "protocol/trust.h"
 
 #include <stdlib.h>
 
@@ -144,10 +147,33 @@ RECODE_PLAIN(recode_admission, struct admission, admission_decode, admission_enc
 RECODE_PLAIN(recode_core, struct admission, admission_core_decode, admission_core_encode)
 RECODE_PLAIN(recode_level_table, struct level_table, level_table_decode, level_table_encode)
 RECODE_PLAIN(recode_document, struct document, document_decode, document_encode)
+RECODE_PLAIN(recode_person, struct person, person_decode, person_encode)
+RECODE_PLAIN(recode_handover, struct handover, handover_decode, handover_encode)
+RECODE_PLAIN(recode_revocation, struct revocation, revocation_decode, revocation_encode)
+RECODE_PLAIN(recode_pin, struct refs, pin_decode, pin_encode)
+RECODE_PLAIN(recode_fork_decision, struct fork_decision, fork_decision_decode, fork_decision_encode)
+RECODE_PLAIN(recode_erasure, struct erasure, erasure_decode, erasure_encode)
+RECODE_PLAIN(recode_acceptance, struct refs, acceptance_decode, acceptance_encode)
 RECODE_PLAIN(recode_receipt, struct receipt, receipt_decode, receipt_encode)
 RECODE_PLAIN(recode_hello, struct hello, hello_decode, hello_encode)
 RECODE_PLAIN(recode_buckets, struct bucket_digests, buckets_decode, buckets_encode)
 RECODE_PLAIN(recode_joined, struct joined, joined_decode, joined_encode)
+
+#define RECODE_PLACING(name, kind) \
+    static inline enum status name(struct bytes in, struct buffer *out) { \
+        struct placing placing; \
+        enum status status = placing_decode(&placing, kind, in); \
+        return status != STATUS_OK ? status : recode_encoded(placing_encode(&placing, kind, out)); \
+    }
+RECODE_PLACING(recode_move, CHANGE_MOVE)
+RECODE_PLACING(recode_close, CHANGE_CLOSE)
+RECODE_PLACING(recode_same, CHANGE_SAME)
+
+static inline enum status recode_reason(struct bytes in, struct buffer *out) {
+    struct bytes text;
+    enum status status = reason_decode(&text, in);
+    return status != STATUS_OK ? status : recode_encoded(reason_encode(text, out));
+}
 
 static inline enum status recode_form(struct bytes in, struct buffer *out) {
     struct form form;
@@ -210,14 +236,39 @@ static inline enum status recode_join(struct bytes in, struct buffer *out) {
     if (status != STATUS_OK) {
         return status;
     }
-    parts_open_message(&writer, out, 8, MESSAGE_JOIN);
+    parts_open_message(&writer, out, 7, MESSAGE_JOIN);
     parts_write_version(&writer);
-    parts_write_fixed(&writer, join.association.b, 32);
-    parts_write_fixed(&writer, join.secret, 16);
+    parts_write_fixed(&writer, join.secret, sizeof join.secret);
     parts_write_fixed(&writer, join.signing_key, 32);
     parts_write_fixed(&writer, join.transport_key, 32);
     parts_write_fixed(&writer, join.signature, 64);
     return recode_encoded(writer_end(&writer));
+}
+
+/* Files are signed by who writes them: what was decoded is held to the bytes it came from, and given back as they are. */
+static inline enum status recode_join_request(struct bytes in, struct buffer *out) {
+    struct join_request request;
+    enum status status = join_request_decode(&request, in);
+    return status != STATUS_OK ? status : recode_encoded(buffer_append(out, in.data, in.len));
+}
+
+static inline enum status recode_take_message(void *ctx, struct bytes message) {
+    *(size_t *)ctx += message.len > 0;
+    return STATUS_OK;
+}
+
+static inline enum status recode_join_admission(struct bytes in, struct buffer *out) {
+    struct join_admission file;
+    struct joined joined;
+    size_t taken = 0;
+    enum status status = join_admission_decode(&file, &joined, in);
+    if (status == STATUS_OK) {
+        status = recode_encoded(join_admission_each(&file, recode_take_message, &taken));
+    }
+    if (status == STATUS_OK && taken != file.message_count) {
+        status = STATUS_INTERNAL;
+    }
+    return status != STATUS_OK ? status : recode_encoded(buffer_append(out, in.data, in.len));
 }
 
 static inline enum status recode_have(struct bytes in, struct buffer *out) {
@@ -292,7 +343,7 @@ static inline enum status recode_entries(struct bytes in, struct buffer *out) {
 static inline enum status recode_token(struct bytes in, struct buffer *out) {
     struct token token;
     struct buffer memory;
-    buffer_init(&memory, TOKEN_BYTES_MAX);
+    buffer_init(&memory, TOKEN_MEMORY_MAX);
     enum status status = token_decode(&token, in, &memory);
     if (status == STATUS_OK) {
         status = recode_encoded(token_encode(&token, out));
@@ -309,12 +360,17 @@ static const struct recode {
     {"founding", recode_founding}, {"header", recode_header},     {"body", recode_body},
     {"unit", recode_unit},         {"unit_set", recode_unit_set}, {"admission", recode_admission},
     {"core", recode_core},         {"form", recode_form},         {"level_table", recode_level_table},
-    {"document", recode_document}, {"put", recode_put},           {"receipt", recode_receipt},
+    {"document", recode_document}, {"put", recode_put},           {"person", recode_person},
+    {"receipt", recode_receipt},   {"move", recode_move},         {"close", recode_close},
+    {"same", recode_same},         {"handover", recode_handover}, {"revocation", recode_revocation},
+    {"pin", recode_pin},           {"erase", recode_erasure},     {"accept", recode_acceptance},
+    {"reason", recode_reason},     {"fork_decision", recode_fork_decision},
     {"hello", recode_hello},       {"state", recode_state},       {"buckets", recode_buckets},
     {"have", recode_have},         {"entries", recode_entries},   {"receipts", recode_receipts},
     {"progress", recode_progress}, {"refused", recode_refused},   {"bye", recode_bye},
     {"join", recode_join},         {"joined", recode_joined},     {"join_refused", recode_join_refused},
-    {"token", recode_token},
+    {"token", recode_token},       {"join_request", recode_join_request},
+    {"join_admission", recode_join_admission},
 };
 
 static inline recode_fn recode_of(const char *structure) {

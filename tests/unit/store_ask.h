@@ -20,7 +20,7 @@ static inline json_t *ask_json(const char *text) {
 
 /* args is taken over. The whole response. */
 static inline json_t *ask(struct store *store, const char *verb, json_t *args) {
-    const struct store_caller caller = {0, false};
+    const struct store_caller caller = {.uid = 0};
     json_t *request = json_pack("{s:s, s:o}", "do", verb, "args", args);
     json_t *response = store_request(store, &caller, request);
     assert_non_null(response);

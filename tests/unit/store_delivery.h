@@ -36,12 +36,16 @@ static inline void office_open(struct office *office, const char *dir) {
     memcpy(admission->transport_key, keys.transport_public, 32);
     admission->roles = ROLE_WRITER | ROLE_STEWARD;
     assert_int_equal(admission_core_encode(admission, &core), STATUS_OK);
-    const struct token token = {.association = history->founding.association, .inviter = admission->inviter, .unit = admission->unit};
+    struct token token = {.secret = {7}};
     struct joined joined = {.statement = buffer_bytes(&history->statement),
                             .core = buffer_bytes(&core),
                             .admission = {.log = history->logs[0].id, .seq = 1},
                             .line = history_line(history, office->unit)};
     memcpy(joined.signature, history->statement_signature, 64);
+    joined.root = joined.admission;
+    const struct token_terms terms = {
+        .association = history->founding.association, .inviter = admission->inviter, .unit = admission->unit, .root = joined.root};
+    assert_int_equal(token_bond(token.bond, &token, &terms), STATUS_OK);
     assert_int_equal(store_join(office->dir, &keys, &token, &joined), STATUS_OK);
     office->store = scratch_open(office->dir);
     store_replica(office->store, &office->replica);

@@ -86,12 +86,15 @@ static inline void offices_join(struct offices *offices) {
                                       {.kind = CHANGE_ADMISSION, .place = 1, .payload = buffer_bytes(&admission_bytes)}};
     struct stored stored = offices_control(root, nonce, changes, 2);
     offices->directive = stored.ref.log;
-    const struct token token = {.association = root->founding.association, .inviter = root->self, .unit = offices->unit};
+    struct token token = {.secret = {7}};
     struct joined joined = {.statement = bytes_of(root->founding_bytes.data, root->founding_bytes.len - 64),
                             .core = buffer_bytes(&core),
                             .admission = stored.ref,
                             .line = {1, {root->unit}}};
     memcpy(joined.signature, root->founding_bytes.data + root->founding_bytes.len - 64, 64);
+    joined.root = stored.ref;
+    const struct token_terms terms = {.association = root->founding.association, .inviter = root->self, .unit = offices->unit, .root = joined.root};
+    assert_int_equal(token_bond(token.bond, &token, &terms), STATUS_OK);
     assert_int_equal(store_join(offices->child_dir, &keys, &token, &joined), STATUS_OK);
     free(admission);
     buffer_fini(&unit);

@@ -210,6 +210,27 @@ static void languages(void **state) {
     free(table);
 }
 
+static void persons(void **state) {
+    (void)state;
+    struct person person = {.account = text(repeat('a', 64))};
+    TAKEN(person_encode, &person);
+    person.name = text(repeat('n', 100));
+    person.role = text(repeat('r', 100));
+    TAKEN(person_encode, &person);
+    person.account = text("");
+    REFUSED(person_encode, &person);
+    person.account = text(repeat('a', 65));
+    REFUSED(person_encode, &person);
+    person.account = text("a");
+    person.name = text(repeat('n', 101));
+    REFUSED(person_encode, &person);
+    person.name = text("");
+    person.role = text(repeat('r', 101));
+    REFUSED(person_encode, &person);
+    person.role = text("\xff");
+    REFUSED(person_encode, &person);
+}
+
 static void documents(void **state) {
     (void)state;
     const struct document good = {.title = text("x")};
@@ -508,7 +529,7 @@ static void random_forms_come_back(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(units),       cmocka_unit_test(attributes),         cmocka_unit_test(admissions),
-        cmocka_unit_test(levels),      cmocka_unit_test(languages),          cmocka_unit_test(documents),
+        cmocka_unit_test(levels),      cmocka_unit_test(languages),          cmocka_unit_test(documents), cmocka_unit_test(persons),
         cmocka_unit_test(field_rules), cmocka_unit_test(limits_and_weights), cmocka_unit_test(forms_of_a_later_version),
         cmocka_unit_test(form_rules),  cmocka_unit_test(the_largest_form),   cmocka_unit_test(random_forms_come_back),
     };

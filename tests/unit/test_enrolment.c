@@ -1,4 +1,4 @@
-/* Enrolment: tokens as people copy them, joining. */
+/* The messages of enrolment: who has signed what for whom, and which answer is believed. */
 #include "protocol/keys.h"
 #include "tests/unit/recode.h"
 
@@ -8,125 +8,27 @@
 
 #include <cmocka.h>
 
-static struct token good_token(void) {
-    struct token token = {
-        .association = {{1}}, .inviter = {{2}}, .unit = {{3}}, .transport_key = {4}, .secret = {5}, .expires = 1735689600, .address_count = 1};
-    token.addresses[0] = bytes_of("tcp://192.0.2.1:5670", 20);
-    return token;
-}
-
-static void tokens_survive_people(void **state) {
+static void joining_is_signed_for_one_token(void **state) {
     (void)state;
-    struct token token = good_token(), read;
-    struct buffer text, memory;
-    buffer_init(&text, 4096);
-    buffer_init(&memory, TOKEN_BYTES_MAX);
-    assert_int_equal(token_encode(&token, &text), STATUS_OK);
-    char *letters = (char *)text.data;
-    assert_int_equal(strlen(letters), text.len - 1);
-    assert_memory_equal(letters, "hoi1-", 5);
-    assert_int_equal(token_decode(&read, bytes_of(letters, strlen(letters)), &memory), STATUS_OK);
-    assert_true(ID_EQUAL(&read.inviter, &token.inviter) && ID_EQUAL(&read.unit, &token.unit) && read.expires == token.expires && read.secret[0] == 5);
-    assert_true(bytes_equal(read.addresses[0], token.addresses[0]));
-
-    char typed[8192], *to = typed; /* capitals, hyphens gone, blanks and line ends in between */
-    to += sprintf(to, "  \n");
-    for (size_t i = 0; letters[i] != '\0'; i++) {
-        char letter = letters[i];
-        if (letter == '-' && i > 4) {
-            to += sprintf(to, i % 3 == 0 ? " \r\n" : "");
-        } else {
-            *to++ = letter >= 'a' && letter <= 'z' && i % 2 == 0 ? (char)(letter - 'a' + 'A') : letter;
-        }
-    }
-    assert_int_equal(token_decode(&read, bytes_of(typed, (size_t)(to - typed)), &memory), STATUS_OK);
-    assert_true(bytes_equal(read.addresses[0], token.addresses[0]));
-
-    size_t slips = 0;
-    for (size_t i = 0; letters[i] != '\0'; i++) { /* every letter, another */
-        char held = letters[i];
-        if (held == '-' && i > 4) {
-            continue;
-        }
-        letters[i] = held == 'x' ? 'y' : 'x';
-        assert_int_equal(token_decode(&read, bytes_of(letters, strlen(letters)), &memory), STATUS_TOKEN_MALFORMED);
-        letters[i] = held;
-        slips++;
-    }
-    assert_true(slips > 100);
-    for (size_t len = 0; len < text.len - 1; len++) {
-        assert_int_equal(token_decode(&read, bytes_of(letters, len), &memory), STATUS_TOKEN_MALFORMED);
-    }
-    static const char BLANKS[] = " \t\r\n\v\f\xa0_"; /* the first four are such, the others not */
-    for (size_t i = 0; i < sizeof BLANKS - 1; i++) {
-        enum status expected = i < 4 ? STATUS_OK : STATUS_TOKEN_MALFORMED;
-        char with[4096];
-        snprintf(with, sizeof with, "%c%s", BLANKS[i], letters);
-        assert_int_equal(token_decode(&read, bytes_of(with, strlen(with)), &memory), expected);
-        snprintf(with, sizeof with, "%.20s%c%s", letters, BLANKS[i], letters + 20);
-        assert_int_equal(token_decode(&read, bytes_of(with, strlen(with)), &memory), expected);
-    }
-    char longer[4096]; /* and one letter too many */
-    snprintf(longer, sizeof longer, "%sa", letters);
-    assert_int_equal(token_decode(&read, bytes_of(longer, strlen(longer)), &memory), STATUS_TOKEN_MALFORMED);
-    buffer_fini(&text);
-    buffer_fini(&memory);
-}
-
-static void tokens_name_addresses(void **state) {
-    (void)state;
-    static const struct {
-        const char *address;
-        bool good;
-    } CASES[] = {{"tcp://a:1", true},
-                 {"tcp://[2001:db8::1]:65535", true},
-                 {"tcp://a", false},
-                 {"tcp://:1", false},
-                 {"udp://a:1", false},
-                 {"tcp://a:123456", false},
-                 {"tcp://a b:1", false},
-                 {"tcp://\xe1\xba\xa5:1", false},
-                 {"tcp://!~:1", true},
-                 {"tcp://a\x7f:1", false},
-                 {"", false},
-                 {"tcp://a:1x", false}};
-    struct buffer text;
-    buffer_init(&text, 4096);
-    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
-        struct token token = good_token();
-        token.addresses[0] = bytes_of(CASES[i].address, strlen(CASES[i].address));
-        assert_int_equal(token_encode(&token, &text), CASES[i].good ? STATUS_OK : STATUS_TOKEN_MALFORMED);
-    }
-    struct token token = good_token();
-    token.address_count = 0;
-    assert_int_equal(token_encode(&token, &text), STATUS_TOKEN_MALFORMED);
-    token.address_count = TOKEN_ADDRESSES_MAX + 1;
-    assert_int_equal(token_encode(&token, &text), STATUS_TOKEN_MALFORMED);
-    buffer_fini(&text);
-}
-
-static void joining_is_signed_for_one_inviter(void **state) {
-    (void)state;
-    static const struct node_id inviter = {{1}}, other = {{2}};
     struct node_keys keys;
     uint8_t seed[32] = {1}, transport[32] = {2};
-    struct join join = {.association = {{9}}, .secret = {7}}, read;
+    const struct token token = {.transport_key = {1}, .secret = {7}, .bond = {3}};
+    uint8_t other_bond[TOKEN_BOND_BYTES] = {4}, other_inviter[32] = {2};
+    struct join join, read;
     struct buffer message;
     buffer_init(&message, MESSAGE_BYTES_MAX);
     assert_int_equal(keys_from_seeds(&keys, seed, transport), STATUS_OK);
-    assert_int_equal(join_encode(&join, &inviter, &keys, &message), STATUS_OK);
+    assert_int_equal(join_encode(&join, &token, &keys, &message), STATUS_OK);
     assert_int_equal(join_decode(&read, buffer_bytes(&message)), STATUS_OK);
     assert_memory_equal(read.transport_key, keys.transport_public, 32);
-    assert_int_equal(join_verify(&read, &inviter), STATUS_OK);
-    assert_int_equal(join_verify(&read, &other), STATUS_SIGNATURE_BAD);
+    assert_int_equal(join_verify(&read, token.bond, token.transport_key), STATUS_OK);
+    assert_int_equal(join_verify(&read, other_bond, token.transport_key), STATUS_SIGNATURE_BAD);
+    assert_int_equal(join_verify(&read, token.bond, other_inviter), STATUS_SIGNATURE_BAD);
     read.secret[0]++;
-    assert_int_equal(join_verify(&read, &inviter), STATUS_SIGNATURE_BAD);
+    assert_int_equal(join_verify(&read, token.bond, token.transport_key), STATUS_SIGNATURE_BAD);
     read.secret[0]--;
     read.transport_key[0]++;
-    assert_int_equal(join_verify(&read, &inviter), STATUS_SIGNATURE_BAD);
-    read.transport_key[0]--;
-    read.association.b[0]++;
-    assert_int_equal(join_verify(&read, &inviter), STATUS_SIGNATURE_BAD);
+    assert_int_equal(join_verify(&read, token.bond, token.transport_key), STATUS_SIGNATURE_BAD);
     buffer_fini(&message);
 }
 
@@ -140,7 +42,10 @@ static void joined_carries_what_can_be_read(void **state) {
     buffer_init(&message, MESSAGE_BYTES_MAX);
     assert_int_equal(founding_encode(&founding, &statement), STATUS_OK);
     assert_int_equal(admission_core_encode(&admission, &core), STATUS_OK);
-    struct joined joined = {.statement = buffer_bytes(&statement), .core = buffer_bytes(&core), .admission = {.log = {.kind = LOG_DIRECTIVE}, .seq = 1}};
+    struct joined joined = {.statement = buffer_bytes(&statement),
+                            .core = buffer_bytes(&core),
+                            .admission = {.log = {.kind = LOG_DIRECTIVE}, .seq = 1},
+                            .root = {.log = {.kind = LOG_DIRECTIVE}, .seq = 1}};
     assert_int_equal(joined_encode(&joined, &message), STATUS_OK);
     assert_int_equal(recode_try(recode_joined, buffer_bytes(&message), 5000, 1).failed, 0);
     joined.statement.len--;
@@ -151,6 +56,9 @@ static void joined_carries_what_can_be_read(void **state) {
     joined.line.units[0] = admission.unit; /* stands above itself */
     assert_int_equal(joined_encode(&joined, &message), STATUS_MALFORMED);
     joined.line.count = 0;
+    joined.root.log.kind = LOG_REPORT;
+    assert_int_equal(joined_encode(&joined, &message), STATUS_MALFORMED);
+    joined.root.log.kind = LOG_DIRECTIVE;
     joined.core = bytes_of("\x90", 1); /* canonical, and no core */
     assert_int_equal(joined_encode(&joined, &message), STATUS_MALFORMED);
     buffer_fini(&statement);
@@ -158,12 +66,63 @@ static void joined_carries_what_can_be_read(void **state) {
     buffer_fini(&message);
 }
 
+/* The answer of an honest inviter to a token of its own, then the same with one thing changed at a time. */
+static void an_answer_is_believed_for_one_token_and_key(void **state) {
+    (void)state;
+    struct node_keys keys, other, founder;
+    const uint8_t seeds[4][32] = {{8}, {16}, {32}, {64}}; /* of a transport key the lowest three bits do not count */
+    assert_int_equal(keys_from_seeds(&keys, seeds[0], seeds[1]), STATUS_OK);
+    assert_int_equal(keys_from_seeds(&other, seeds[0], seeds[2]), STATUS_OK);
+    assert_int_equal(keys_from_seeds(&founder, seeds[2], seeds[3]), STATUS_OK);
+    struct founding founding = {.name = bytes_of("hoi", 3)}, read_founding;
+    struct admission admission = {.inviter = {{5}}, .unit = {{6}}, .roles = ROLE_WRITER}, read_admission;
+    struct buffer statement, core;
+    buffer_init(&statement, FOUNDING_BYTES_MAX);
+    buffer_init(&core, ADMISSION_CORE_BYTES_MAX);
+    memcpy(founding.signing_key, founder.signing_public, 32);
+    memcpy(admission.signing_key, keys.signing_public, 32);
+    memcpy(admission.transport_key, keys.transport_public, 32);
+    assert_int_equal(founding_encode(&founding, &statement), STATUS_OK);
+    assert_int_equal(admission_core_encode(&admission, &core), STATUS_OK);
+    struct joined joined = {.statement = buffer_bytes(&statement), .core = buffer_bytes(&core), .root = {.log = {.kind = LOG_DIRECTIVE}, .seq = 9}};
+    founding_sign(joined.signature, joined.statement, &founder);
+    struct token token = {.transport_key = {8}, .secret = {9}};
+    const struct token_terms terms = {.association = founding.association, .inviter = admission.inviter, .unit = admission.unit, .root = joined.root};
+    assert_int_equal(token_bond(token.bond, &token, &terms), STATUS_OK);
+
+    assert_int_equal(joined_verify(&joined, &keys, &read_founding, &read_admission), STATUS_OK);
+    assert_int_equal(joined_bound(&joined, &token, &read_founding, &read_admission), STATUS_OK);
+    assert_int_equal(joined_verify(&joined, &other, &read_founding, &read_admission), STATUS_JOIN_REFUSED); /* another's transport key */
+    joined.signature[0] ^= 1;
+    assert_int_equal(joined_verify(&joined, &keys, &read_founding, &read_admission), STATUS_SIGNATURE_BAD);
+    joined.signature[0] ^= 1;
+    assert_int_equal(joined_verify(&joined, &keys, &read_founding, &read_admission), STATUS_OK);
+
+    joined.root.seq++; /* an older or newer copy of the root's log than the token was made by */
+    assert_int_equal(joined_bound(&joined, &token, &read_founding, &read_admission), STATUS_JOIN_REFUSED);
+    joined.root.seq--;
+    read_admission.inviter.b[0]++;
+    assert_int_equal(joined_bound(&joined, &token, &read_founding, &read_admission), STATUS_JOIN_REFUSED);
+    read_admission.inviter.b[0]--;
+    read_admission.unit.b[0]++;
+    assert_int_equal(joined_bound(&joined, &token, &read_founding, &read_admission), STATUS_JOIN_REFUSED);
+    read_admission.unit.b[0]--;
+    read_founding.association.b[31]++;
+    assert_int_equal(joined_bound(&joined, &token, &read_founding, &read_admission), STATUS_JOIN_REFUSED);
+    read_founding.association.b[31]--;
+    token.transport_key[0]++;
+    assert_int_equal(joined_bound(&joined, &token, &read_founding, &read_admission), STATUS_JOIN_REFUSED);
+    token.transport_key[0]--;
+    assert_int_equal(joined_bound(&joined, &token, &read_founding, &read_admission), STATUS_OK);
+    buffer_fini(&statement);
+    buffer_fini(&core);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tokens_survive_people),
-        cmocka_unit_test(tokens_name_addresses),
-        cmocka_unit_test(joining_is_signed_for_one_inviter),
+        cmocka_unit_test(joining_is_signed_for_one_token),
         cmocka_unit_test(joined_carries_what_can_be_read),
+        cmocka_unit_test(an_answer_is_believed_for_one_token_and_key),
     };
     return keys_init() != STATUS_OK ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }

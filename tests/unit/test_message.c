@@ -86,7 +86,7 @@ static void numbers_keep_their_bounds(void **state) {
     assert_int_equal(bye_encode(BYE_BUSY, &message), STATUS_OK);
     assert_int_equal(bye_encode(BYE_BUSY + 1, &message), STATUS_MALFORMED);
     assert_int_equal(join_refused_encode(0, &message), STATUS_MALFORMED);
-    assert_int_equal(join_refused_encode(JOIN_BUSY + 1, &message), STATUS_MALFORMED);
+    assert_int_equal(join_refused_encode(JOIN_ELSEWHERE + 1, &message), STATUS_MALFORMED);
     assert_int_equal(refused_encode(&log, 1, REFUSED_NO_ROOM, &message), STATUS_OK);
     assert_int_equal(refused_encode(&log, 0, REFUSED_NO_ROOM, &message), STATUS_MALFORMED);
     assert_int_equal(refused_encode(&log, 1, 0, &message), STATUS_MALFORMED);
@@ -117,6 +117,7 @@ static struct log_state *good_state(void) {
     state->receipt_count = 2;
     state->receipts[0] = (struct held_receipt){{{1}}, 10, 9, 8};
     state->receipts[1] = (struct held_receipt){{{2}}, 10, 0, 0};
+    state->fork = (struct fork_mark){.seq = SEQ_MAX, .one = {{1}}, .other = {{2}}};
     return state;
 }
 
@@ -148,7 +149,10 @@ static void states_of_logs(void **state) {
         case 16: log->seq = 0; break;
         case 17: log->seq = SEQ_MAX + UINT64_C(1); break;
         case 18: log->receipts[0].seq = SEQ_MAX + UINT64_C(1); break;
-        default: free(log); assert_int_equal(broken, 19); buffer_fini(&bytes); return;
+        case 19: log->fork.other = log->fork.one; break; /* no two headers */
+        case 20: log->fork.one.b[0] = 9; break;
+        case 21: log->fork.seq = SEQ_MAX + UINT64_C(1); break;
+        default: free(log); assert_int_equal(broken, 22); buffer_fini(&bytes); return;
         }
         /* clang-format on */
         size_t before = bytes.len;
@@ -311,6 +315,13 @@ static void items_keep_their_rules(void **state) {
     assert_int_equal(item_status(&item), STATUS_MALFORMED);
     item = good_item();
     item.kind = 0;
+    assert_int_equal(item_status(&item), STATUS_MALFORMED);
+    item.kind = ITEM_EVIDENCE + 1;
+    assert_int_equal(item_status(&item), STATUS_MALFORMED);
+    item = good_item();
+    item.kind = ITEM_EVIDENCE;
+    assert_int_equal(item_status(&item), STATUS_OK);
+    item.entry.signature.len = 66;
     assert_int_equal(item_status(&item), STATUS_MALFORMED);
     item = good_part();
     item.offset = BODY_BYTES_MAX - 100;

@@ -1,45 +1,9 @@
-/* The reconciliation engine when things go wrong: authors unknown, forks, false items, full disks, peers that break the protocol. A is a commune, B the root
+/* The reconciliation engine when things go wrong: authors unknown, false items, full disks, peers that break the protocol. A is a commune, B the root
  * above it. */
-#include "session_fixture.h"
+#include "session_making.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-/* ---- messages made by hand ---- */
-
-struct making {
-    struct buffer items, message;
-    size_t count;
-};
-
-static struct item entry_item(struct ram_entry *entry) {
-    struct item item = {.kind = ITEM_ENTRY};
-    item.entry = (struct entry){buffer_bytes(&entry->header), buffer_bytes(&entry->signature), bytes_of(entry->salt, SALT_BYTES), buffer_bytes(&entry->body)};
-    return item;
-}
-
-static void add(struct making *making, const struct item *item) {
-    making->items.max = RAW_BYTES_MAX;
-    assert_int_equal(item_encode(item, &making->items), STATUS_OK);
-    making->count++;
-}
-
-/* Gives the items to a side as if its peer had sent them. */
-static void give(struct fixture *fixture, unsigned side, struct making *making) {
-    making->message.max = MESSAGE_BYTES_MAX;
-    assert_int_equal(entries_encode(buffer_bytes(&making->items), making->count, &making->message), STATUS_OK);
-    pair_message(&fixture->pair, side, buffer_bytes(&making->message));
-    buffer_fini(&making->items);
-    buffer_fini(&making->message);
-    *making = (struct making){0};
-}
-
-static void give_entry(struct fixture *fixture, unsigned side, struct ram_entry *entry) {
-    struct making making = {0};
-    struct item item = entry_item(entry);
-    add(&making, &item);
-    give(fixture, side, &making);
-}
 
 /* ---- authors ---- */
 
@@ -193,7 +157,7 @@ static void entry_that_follows_another_is_refused(void **state) {
     item.entry.signature.data = signature;
     add(&making, &item);
     give(fixture, 1, &making);
-    assert_string_equal(fixture->pair.transcript, "B refused r2:4\nB progress\n");
+    assert_string_equal(fixture->pair.transcript, "B refused r2:4\nB progress\nB entries r1?\n"); /* and shows where it is sure of its own */
     assert_null(fixture_held(&fixture->root, &fixture->commune, LOG_REPORT, 2));
     buffer_fini(&bytes);
     free(header);
@@ -229,40 +193,6 @@ static void entry_held_is_passed_over(void **state) {
     fixture_held(&fixture->root, &fixture->commune, LOG_REPORT, 1)->has_body = false;
     give_entry(fixture, 1, fixture_held(&fixture->commune, &fixture->commune, LOG_REPORT, 1));
     assert_true(fixture_held(&fixture->root, &fixture->commune, LOG_REPORT, 1)->has_body);
-}
-
-/* ---- forks ---- */
-
-/* The commune's disk was copied: both copies wrote a second entry. Both sides get to know both; other logs go on. */
-static void fork_is_kept_as_evidence(void **state) {
-    struct fixture *fixture = *state;
-    struct ram_replica copy;
-    fixture_write_record(fixture, &fixture->commune, 50, 0);
-    connect_in_step(fixture);
-    ram_replica_copy(&copy, &fixture->commune);
-    fixture_write_record(fixture, &fixture->commune, 51, 0);
-    connect_in_step(fixture);
-    pair_close(&fixture->pair);
-    ram_replica_fini(&fixture->commune);
-    ram_replica_copy(&fixture->commune, &copy);
-    ram_replica_fini(&copy);
-    fixture_write_record(fixture, &fixture->commune, 52, 0);
-    fixture_connect(fixture);
-    pair_run(&fixture->pair);
-    assert_int_equal(fixture->root.fork_count, 1);
-    assert_int_equal(fixture->commune.fork_count, 1);
-    assert_int_equal(fixture->root.forks[0].seq, 2);
-    assert_non_null(strstr(fixture->pair.transcript, "B refused r2:4"));
-    assert_false(session_in_step(fixture->pair.session[0]));
-    /* Nothing more is said of it, and nobody else is stopped. */
-    pair_forget(&fixture->pair);
-    pair_wait(&fixture->pair, 24 * 3600 * 1000);
-    assert_string_equal(fixture->pair.transcript, "");
-    fixture_write_document(fixture, &fixture->root, &fixture->commune.replica.unit, 50);
-    pair_event(&fixture->pair, 1, SESSION_CHANGED);
-    pair_run(&fixture->pair);
-    assert_true(fixture_held(&fixture->commune, &fixture->root, LOG_DIRECTIVE, 2)->has_body);
-    assert_int_equal(fixture->root.fork_count, 1);
 }
 
 /* ---- peers that break the protocol ---- */
@@ -481,7 +411,6 @@ int main(void) {
         SESSION_TEST(log_not_entitled_is_refused),
         SESSION_TEST(body_not_entitled_is_left_out),
         SESSION_TEST(entry_held_is_passed_over),
-        SESSION_TEST(fork_is_kept_as_evidence),
         SESSION_TEST(broken_messages_close_the_session),
         SESSION_TEST(hello_is_judged),
         SESSION_TEST(hello_again),

@@ -168,7 +168,7 @@ static void test_unknown_kinds_and_damaged_changes(void **state) {
     const uint8_t nonce[16] = {9}, other[16] = {10};
     const struct unit_set_change set = {.unit = offices->root->unit, .attribute = UNIT_NAME, .text = bytes_of("Mới", strlen("Mới"))};
     assert_int_equal(unit_set_change_encode(&set, &payload), STATUS_OK);
-    const struct change mixed[] = {{.kind = CHANGE_PIN, .payload = bytes_of(number, sizeof number)},
+    const struct change mixed[] = {{.kind = CHANGE_LOCK, .payload = bytes_of(number, sizeof number)},
                                    {.kind = CHANGE_UNIT_SET, .payload = buffer_bytes(&payload)}};
     struct stored known = offices_control(offices->root, nonce, mixed, 2);
     assert_int_equal(aside_reason(offices->root, known.id, 0), STATUS_CHANGE_UNKNOWN); /* and the other change of the body stands */

@@ -270,13 +270,17 @@ static void invite(struct invited *out, struct store *parent, const struct node_
     memcpy(out->admission.transport_key, keys->transport_public, 32);
     out->admission.roles = ROLE_WRITER;
     assert_int_equal(admission_core_encode(&out->admission, &out->core), STATUS_OK);
-    out->token = (struct token){.association = parent->founding.association, .inviter = parent->self, .unit = out->admission.unit, .address_count = 2};
+    out->token = (struct token){.secret = {7}, .address_count = 2};
     out->token.addresses[0] = bytes_of("tcp://a:1", 9);
     out->token.addresses[1] = bytes_of("tcp://b:22", 10);
     memcpy(out->token.transport_key, parent->keys->transport_public, 32);
     out->joined = (struct joined){.statement = bytes_of(parent->founding_bytes.data, parent->founding_bytes.len - 64), .core = buffer_bytes(&out->core)};
     memcpy(out->joined.signature, parent->founding_bytes.data + parent->founding_bytes.len - 64, 64);
     out->joined.line = (struct line){.count = 1, .units = {parent->founding.root}};
+    out->joined.root = (struct ref){.log = {.node = parent->self, .kind = LOG_DIRECTIVE}, .seq = 1};
+    const struct token_terms terms = {
+        .association = parent->founding.association, .inviter = parent->self, .unit = out->admission.unit, .root = out->joined.root};
+    assert_int_equal(token_bond(out->token.bond, &out->token, &terms), STATUS_OK);
 }
 
 static void a_joined_store_knows_itself_and_its_uplink(void **state) {
@@ -297,10 +301,10 @@ static void a_joined_store_knows_itself_and_its_uplink(void **state) {
     wrong.signature[5] ^= 1;
     assert_int_equal(store_join(child, &keys, &invited.token, &wrong), STATUS_SIGNATURE_BAD);
     struct token token = invited.token;
-    token.association.b[0] ^= 1;
-    assert_int_equal(store_join(child, &keys, &token, &invited.joined), STATUS_ASSOCIATION_OTHER);
+    token.bond[0] ^= 1; /* of another association, inviter, unit or root */
+    assert_int_equal(store_join(child, &keys, &token, &invited.joined), STATUS_JOIN_REFUSED);
     token = invited.token;
-    token.unit.b[0] ^= 1;
+    token.transport_key[0] ^= 1;
     assert_int_equal(store_join(child, &keys, &token, &invited.joined), STATUS_JOIN_REFUSED);
     assert_int_equal(keys_from_seeds(&other, keys.transport_public, keys.signing_public), STATUS_OK);
     assert_int_equal(store_join(child, &other, &invited.token, &invited.joined), STATUS_JOIN_REFUSED);

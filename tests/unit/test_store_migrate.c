@@ -91,7 +91,7 @@ static void assert_all_there(struct store *store) {
     assert_int_equal(scratch_count(store, "SELECT bodies FROM log WHERE kind = 1"), 3);
     json_t *request = ask_json("{'do':'put','id':'phone-0001-0001','args':{'form':'f','period':'2025-06','unit':'03','on_behalf':true,"
                                "'cells':{'a':{'state':'value','value':'1'}}}}");
-    const struct store_caller caller = {0, false};
+    const struct store_caller caller = {.uid = 0};
     json_t *answer = store_request(store, &caller, request);
     assert_json(member_of(answer, "status"), "0");
     assert_int_equal(scratch_count(store, "SELECT count(*) FROM entry"), 16);

@@ -1,8 +1,5 @@
-/* Requests about units, nodes, documents and care, and enrolment: what they answer, what they refuse, and that a refusal or a repetition changes nothing. */
-#include "store/enrol.h"
+/* Requests about units, nodes, documents and care: what they answer, what they refuse, and that a refusal or a repetition changes nothing. */
 #include "store_scratch.h"
-
-#include "protocol/message.h"
 
 #include <time.h>
 
@@ -329,160 +326,6 @@ static void test_every_mistake_of_an_import_is_told(void **state) {
     refused(store, "unit.import", "{'rows': [[3, '', '01', '4', 'Mới'], [4, '', '01', '4', 'Mới']]}", STATUS_FILE_REJECTED, NULL, NULL);
 }
 
-/* ---- enrolment ---- */
-
-struct newcomer {
-    struct node_keys keys;
-    struct token token;
-    struct buffer memory, message, answer;
-};
-
-static void newcomer_init(struct newcomer *newcomer, const char *token) {
-    uint8_t seeds[2][32];
-    memset(newcomer, 0, sizeof *newcomer);
-    buffer_init(&newcomer->memory, 4096);
-    buffer_init(&newcomer->message, 4096);
-    buffer_init(&newcomer->answer, BODY_BYTES_MAX);
-    os_random(seeds, sizeof seeds);
-    assert_int_equal(keys_from_seeds(&newcomer->keys, seeds[0], seeds[1]), STATUS_OK);
-    assert_int_equal(token_decode(&newcomer->token, bytes_of(token, strlen(token)), &newcomer->memory), STATUS_OK);
-}
-
-static void newcomer_fini(struct newcomer *newcomer) {
-    buffer_fini(&newcomer->memory);
-    buffer_fini(&newcomer->message);
-    buffer_fini(&newcomer->answer);
-}
-
-static enum status knock(struct store *store, struct newcomer *newcomer) {
-    struct join join = {.association = newcomer->token.association};
-    memcpy(join.secret, newcomer->token.secret, sizeof join.secret);
-    buffer_clear(&newcomer->message);
-    buffer_clear(&newcomer->answer);
-    assert_int_equal(join_encode(&join, &newcomer->token.inviter, &newcomer->keys, &newcomer->message), STATUS_OK);
-    return store_enrol(store, buffer_bytes(&newcomer->message), newcomer->keys.transport_public, &newcomer->answer);
-}
-
-static char *invite(struct store *store, const char *args) {
-    json_t *response, *result = ask(store, "invite", args, &response);
-    char *token = strdup(text_of(result, "token"));
-    json_decref(response);
-    return token;
-}
-
-static void test_a_token_admits_one_key(void **state) {
-    struct office *office = *state;
-    struct store *store = office->store;
-    struct newcomer first, second;
-    done(store, "unit.add", "{'code': '01', 'name': 'Hà Nội', 'level': '1'}");
-    char *token = invite(store, "{'unit': '01', 'addresses': ['tcp://10.0.0.1:7400', 'tcp://[::1]:7400']}");
-    newcomer_init(&first, token);
-    newcomer_init(&second, token);
-    assert_int_equal(first.token.address_count, 2);
-    assert_memory_equal(first.token.transport_key, store->keys->transport_public, 32);
-    assert_int_equal(scratch_count(store, "SELECT count(*) FROM invitation WHERE length(secret_hash) = 32"), 1);
-
-    struct joined joined;
-    struct admission *core = calloc(1, sizeof *core);
-    assert_non_null(core);
-    assert_int_equal(knock(store, &first), STATUS_OK);
-    assert_int_equal(joined_decode(&joined, buffer_bytes(&first.answer)), STATUS_OK);
-    assert_int_equal(admission_core_decode(core, joined.core), STATUS_OK);
-    assert_memory_equal(core->signing_key, first.keys.signing_public, 32);
-    assert_int_equal(joined.line.count, 1);
-    assert_true(ID_EQUAL(&joined.line.units[0], &store->founding.root));
-    uint32_t node = tree_node_by_transport(store->tree, first.keys.transport_public);
-    assert_int_not_equal(node, TREE_NONE);
-    assert_true(bytes_equal(tree_code(store->tree, tree_node_at(store->tree, node)->unit, TREE_TODAY), bytes_of("01", 2)));
-    struct buffer answer = first.answer;
-    first.answer = (struct buffer){.max = BODY_BYTES_MAX};
-    int64_t written = entries(store);
-    store_close(store); /* the line dropped, and the power too: the same key gets the same answer */
-    store = office->store = scratch_open(office->root);
-    assert_int_equal(knock(store, &first), STATUS_OK);
-    assert_true(bytes_equal(buffer_bytes(&answer), buffer_bytes(&first.answer)));
-    assert_int_equal(knock(store, &second), STATUS_TOKEN_USED);
-    assert_int_equal(second.answer.len, 0);
-    assert_int_equal(entries(store), written);
-
-    free(token); /* the answer got lost and a second token was asked for: the first admission is the answer */
-    token = invite(store, "{'unit': '01', 'addresses': ['tcp://10.0.0.1:7400']}");
-    struct newcomer again;
-    newcomer_init(&again, token);
-    again.keys = first.keys;
-    assert_int_equal(knock(store, &again), STATUS_OK);
-    assert_true(bytes_equal(buffer_bytes(&answer), buffer_bytes(&again.answer)));
-    assert_int_equal(entries(store), written);
-    free(core);
-    free(token);
-    buffer_fini(&answer);
-    newcomer_fini(&first);
-    newcomer_fini(&second);
-    newcomer_fini(&again);
-}
-
-/* One key acts for one unit: with a second token, for another unit, it gets neither that unit nor the answer of the first. */
-static void test_a_key_is_admitted_for_one_unit(void **state) {
-    struct store *store = ((struct office *)*state)->store;
-    struct newcomer first, second;
-    done(store, "unit.add", "{'code': '01', 'name': 'Hà Nội', 'level': '1'}");
-    done(store, "unit.add", "{'code': '02', 'name': 'Hà Giang', 'level': '1'}");
-    char *token = invite(store, "{'unit': '01', 'addresses': ['tcp://10.0.0.1:7400']}");
-    char *other = invite(store, "{'unit': '02', 'addresses': ['tcp://10.0.0.1:7400']}");
-    newcomer_init(&first, token);
-    newcomer_init(&second, other);
-    second.keys = first.keys;
-    assert_int_equal(knock(store, &first), STATUS_OK);
-    int64_t written = entries(store);
-    assert_int_equal(knock(store, &second), STATUS_TOKEN_USED);
-    assert_int_equal(second.answer.len, 0);
-    assert_int_equal(entries(store), written);
-    assert_int_equal(scratch_count(store, "SELECT count(*) FROM invitation WHERE signing_key IS NULL"), 1); /* the token is still good for whom it is for */
-    newcomer_fini(&first);
-    newcomer_fini(&second);
-    free(token);
-    free(other);
-}
-
-static void test_what_enrolment_refuses(void **state) {
-    struct store *store = ((struct office *)*state)->store;
-    struct newcomer newcomer;
-    done(store, "unit.add", "{'code': '01', 'name': 'Hà Nội', 'level': '1'}");
-    done(store, "unit.add", "{'code': '02', 'name': 'Hà Giang', 'level': '1'}");
-    char *token = invite(store, "{'unit': '01', 'addresses': ['tcp://10.0.0.1:7400']}");
-    newcomer_init(&newcomer, token);
-    int64_t before = entries(store);
-    uint8_t other_key[32] = {1};
-    assert_int_equal(knock(store, &newcomer), STATUS_OK);
-    assert_int_equal(entries(store), before + 1);
-    assert_int_equal(store_enrol(store, buffer_bytes(&newcomer.message), other_key, &newcomer.answer), STATUS_MALFORMED); /* another link's key */
-    newcomer.message.data[newcomer.message.len - 1] ^= 1;
-    assert_int_equal(store_enrol(store, buffer_bytes(&newcomer.message), newcomer.keys.transport_public, &newcomer.answer), STATUS_MALFORMED);
-    assert_int_equal(store_enrol(store, (struct bytes){0}, other_key, &newcomer.answer), STATUS_MALFORMED);
-    struct token good = newcomer.token;
-    newcomer.token.secret[0] ^= 1;
-    assert_int_equal(knock(store, &newcomer), STATUS_TOKEN_UNKNOWN);
-    newcomer.token = good;
-    newcomer.token.association.b[0] ^= 1;
-    assert_int_equal(knock(store, &newcomer), STATUS_ASSOCIATION_OTHER);
-    newcomer_fini(&newcomer);
-    free(token);
-    token = invite(store, "{'unit': '02', 'addresses': ['tcp://10.0.0.1:7400'], 'expires': 60}");
-    newcomer_init(&newcomer, token);
-    assert_int_equal(store_begin(store), STATUS_OK);
-    assert_int_equal(db_script(store->db, "UPDATE invitation SET expires = 1 WHERE signing_key IS NULL"), STATUS_OK);
-    assert_int_equal(store_commit(store), STATUS_OK);
-    assert_int_equal(knock(store, &newcomer), STATUS_TOKEN_UNKNOWN);
-    assert_int_equal(entries(store), before + 1);
-    newcomer_fini(&newcomer);
-    free(token);
-    refused(store, "invite", "{'unit': '99', 'addresses': ['tcp://10.0.0.1:7400']}", STATUS_UNIT_UNKNOWN, "unit", "99");
-    refused(store, "invite", "{'unit': '01'}", STATUS_ADDRESS_INVALID, "key", "advertise");
-    refused(store, "invite", "{'unit': '01', 'addresses': ['10.0.0.1:7400']}", STATUS_ADDRESS_INVALID, "address", "10.0.0.1:7400");
-    refused(store, "invite", "{'unit': '01', 'addresses': ['tcp://0.0.0.0:7400']}", STATUS_ADDRESS_INVALID, "address", "tcp://0.0.0.0:7400");
-    refused(store, "invite", "{'unit': '01', 'addresses': ['tcp://a:7400'], 'expires': 0}", STATUS_VALUE_RANGE, "field", "expires");
-}
-
 /* ---- documents ---- */
 
 static void test_letters(void **state) {
@@ -593,7 +436,7 @@ static void test_settings(void **state) {
     refused(store, "config", "{'key': 'uplink', 'value': 'tcp://*:7400'}", STATUS_CONFIG_INVALID, "key", "uplink");
     refused(store, "config", "{'key': 'metered', 'value': 'maybe'}", STATUS_CONFIG_INVALID, "key", "metered");
     json_decref(ask_with(store, "unit.add", NULL, parse("{'code': '01', 'name': 'A', 'level': '1'}")));
-    free(invite(store, "{'unit': '01'}")); /* the addresses of the setting */
+    done(store, "invite", "{'unit': '01'}"); /* the addresses of the setting */
 }
 
 int main(void) {
@@ -605,9 +448,6 @@ int main(void) {
         TEST(test_what_unit_add_refuses),
         TEST(test_a_country_is_imported_in_any_order),
         TEST(test_every_mistake_of_an_import_is_told),
-        TEST(test_a_token_admits_one_key),
-        TEST(test_a_key_is_admitted_for_one_unit),
-        TEST(test_what_enrolment_refuses),
         TEST(test_letters),
         TEST(test_status_log_and_the_rest),
         TEST(test_settings),
