@@ -194,8 +194,9 @@ static void part_with(struct downlink *downlink, struct child *child, int64_t no
     child->fd = -1;
 }
 
-/* Every start of a daemon draws an incarnation. One that another had replaced, and that comes back, was never dead: one directory runs on two PCs. A hello alone may have been on its way for long,
- * what answers ours was not. From then on the one that has a session keeps it, and the other is refused; which of the two is the office, only people know. */
+/* Every start of a daemon draws an incarnation. One that another had replaced, and that comes back, was never dead: one directory runs on two PCs. A hello
+ * alone may have been on its way for long, what answers ours was not. From then on the one that has a session keeps it, and the other is refused; which of the
+ * two is the office, only people know. */
 static void notice_incarnation(struct child *child, const struct link_event *event) {
     struct hello hello;
     if (hello_decode(&hello, event->message) != STATUS_OK || memcmp(hello.incarnation, child->incarnation, sizeof child->incarnation) == 0) {
@@ -216,7 +217,8 @@ static void notice_twice(struct child *child) {
     if (child->returned) {
         child->returned = false;
         child->twice = true;
-        logger_line(LOGGER_WARN, "child_twice", "node=%s unit=%s next=hoi_node_rotate_where_it_goes_on", logger_hex(child->peer.node.b).text, logger_hex(child->peer.unit.b).text);
+        logger_line(LOGGER_WARN, "child_twice", "node=%s unit=%s next=hoi_node_rotate_where_it_goes_on", logger_hex(child->peer.node.b).text,
+                    logger_hex(child->peer.unit.b).text);
     }
 }
 
@@ -303,11 +305,13 @@ static void message(struct downlink *downlink, const struct link_event *event, i
     struct node_id claimed = claim_of(downlink, event);
     enum status status = store_peer(downlink->driver->store, event->key, &claimed, &node, &unit);
     bool admitted = status == STATUS_OK;
-    guard_heard(downlink->guard, event, admitted, now_ms);
+    guard_heard(downlink->guard, event, admitted);
     if (message_type(event->message) == MESSAGE_JOIN) { /* an admitted key may ask again: the answer may have been lost */
         bool enrolled = enrol_serve(&downlink->enrol, downlink->driver, event, now_ms);
-        if (!admitted) {
-            end_connection(downlink, event->fd, now_ms, enrolled ? JOINER_MS : LAST_WORD_MS);
+        /* Without a session the connection goes, whoever's it is: else one key could hold all there are. */
+        const struct child *child = find(downlink, event->key);
+        if (child == NULL || child->peer.session == NULL || child->fd != event->fd) {
+            end_connection(downlink, event->fd, now_ms, enrolled && !admitted ? JOINER_MS : LAST_WORD_MS);
         }
         return;
     }
@@ -409,6 +413,7 @@ int64_t downlink_tick(struct downlink *downlink, int64_t now_ms) {
             set_due(downlink, child);
         }
     }
+    look_by(downlink, guard_trim_due(downlink->guard, now_ms));
     if (now_ms >= downlink->guard_ms) {
         downlink->guard_ms = guard_tick(downlink->guard, now_ms);
     }

@@ -146,8 +146,9 @@ static const struct {
     [REFUSED_MALFORMED] = {"malformed", LOGGER_WARN},
     [REFUSED_CUT] = {"author_cut", LOGGER_WARN},
     [REFUSED_NO_ROOM] = {"no_room", LOGGER_INFO},
+    [REFUSED_QUOTA] = {"quota", LOGGER_WARN},
 };
-enum { RECEIPT_TOLD = 0, FORK_TOLD = 31 }; /* bits of peer.told that no reason has */
+enum { RECEIPT_TOLD = 0, OWN_TOLD = 10 /* and the reason: of what the peer refused */, REVOKED_TOLD = 30, FORK_TOLD = 31 }; /* bits of peer.told that no reason has */
 
 /* Is this the first of its kind in the session? */
 static bool tell_first(struct peer *peer, unsigned kind) {
@@ -177,8 +178,22 @@ static void tell_refusals(struct peer *peer, const struct session_output *output
         }
     }
     session_stats(peer->session, &stats);
+    for (reason = 1; reason < sizeof REFUSALS / sizeof REFUSALS[0]; reason++) {
+        if ((stats.refused_reasons >> reason & 1) != 0 && tell_first(peer, OWN_TOLD + reason)) {
+            logger_line(LOGGER_INFO, "refused_there", "node=%s reason=%s", logger_hex(peer->node.b).text, REFUSALS[reason].name);
+        }
+    }
     if (stats.receipts_forged > 0 && tell_first(peer, RECEIPT_TOLD)) {
         logger_line(LOGGER_WARN, "receipt_refused", "node=%s reason=not_its_holders", logger_hex(peer->node.b).text);
+    }
+}
+
+/* Says once a session that this peer's key is revoked: its session goes on, over the one lane that is left to it. */
+static void tell_revoked(const struct driver *driver, struct peer *peer) {
+    struct replica replica;
+    store_replica(driver->store, &replica);
+    if (replica.ops->revoked(replica.ctx, &peer->node) && tell_first(peer, REVOKED_TOLD)) {
+        logger_line(LOGGER_WARN, "peer_revoked", "node=%s unit=%s reason=revoked", logger_hex(peer->node.b).text, logger_hex(peer->unit.b).text);
     }
 }
 
@@ -200,6 +215,7 @@ static void has_heard(const struct driver *driver, struct peer *peer) {
 static bool step(struct driver *driver, struct peer *peer, struct session_event *event, enum status *reason) {
     bool knew_all = knows_all(driver, peer);
     struct session_output output;
+    tell_revoked(driver, peer);
     session_step(peer->session, event, &output);
     tell_refusals(peer, &output);
     while (output.persist_count > 0) {

@@ -14,22 +14,30 @@
 #include <unistd.h>
 
 enum {
-    FDS = 16384,                         /* highest socket number + 1 that is looked after; main.c asks for 8,192 descriptors */
-    TICK_MS = 2000,                      /* connections are looked at one by one so long after something came */
-    MEMORY_MS = 100,                     /* and memory so often while something comes: on a fast line 20 MiB of an endless message */
-    UNKNOWN_MS = 60 * 1000,              /* a handshake on the worst line takes 11 s, its bound is 30 s */
-    UNKNOWN_LEAST_MS = 2000,             /* under pressure the oldest unknown connection goes, but not one that had no time to speak */
-    UNKNOWN_BYTES_MAX = 64 * 1024,       /* handshake and a join are 3 KB */
-    HIDDEN_BYTES_MAX = 24 * 1024 * 1024, /* received since the last whole message: 16 queued messages of 1 MiB, and the kernel's buffer of at most 6 MiB */
-    GROWTH_BYTES = 48 * 1024 * 1024,     /* resident memory must grow by this much before connections are looked at one by one */
-    TRIM_MS = 1000,                      /* after an endless message was ended: by then the library has let its parts go */
+    FDS = 16384,                   /* highest socket number + 1 that is looked after; main.c asks for 8,192 descriptors */
+    TICK_MS = 2000,                /* connections are looked at one by one so long after something came */
+    MEMORY_MS = 100,               /* and memory so often while something comes: on a fast line 20 MiB of an endless message */
+    UNKNOWN_MS = 60 * 1000,        /* a handshake on the worst line takes 11 s, its bound is 30 s */
+    UNKNOWN_LEAST_MS = 2000,       /* under pressure the oldest unknown connection goes, but not one that had no time to speak */
+    UNKNOWN_BYTES_MAX = 64 * 1024, /* handshake and a join are 3 KB */
+    HIDDEN_BYTES_MAX =
+        24 * 1024 * 1024, /* of one connection, received and not taken yet: 16 queued messages of 1 MiB, and the kernel's buffer of at most 6 MiB */
+    CROWD_BYTES_MAX = 32 * 1024 * 1024, /* the same of all of them together: many keys of one hand can do what one may not */
+    QUEUED_BYTES_MAX = 2 * 1024 * 1024, /* then who keeps to the window that we offered (512 KiB, and a message on its way) stays, and who does not goes */
+    MESSAGE_SEAL_BYTES = 33,            /* on the wire around each message: CURVE's name, nonce, flags and authenticator */
+    FRAME_BYTES_SHORT = 2,              /* and the frame's head: of up to 255 bytes, of more */
+    FRAME_BYTES_LONG = 9,
+    HEARTBEAT_BYTES_SECOND = 8,      /* and what belongs to no message: at most two heartbeats of 45 bytes in 20 s */
+    GROWTH_BYTES = 48 * 1024 * 1024, /* resident memory must grow by this much before connections are looked at one by one */
+    TRIM_MS = 1000,                  /* after such a connection was ended: by then the library has let its parts go */
+    TRIM_BYTES = 1024 * 1024,        /* and after so much was taken: what was queued is freed only then, long after its connection has gone on a busy PC */
     DENIED_MAX = 64,
     DENIED_MS = 10 * 60 * 1000
 };
 
 struct connection {
-    int64_t since_ms, end_ms, based_ms;           /* end_ms 0: no end set */
-    uint64_t base_bytes;                          /* received when the last whole message came */
+    int64_t since_ms, end_ms;                     /* end_ms 0: no end set */
+    uint64_t taken_bytes;                         /* of the whole messages that came, with their frames */
     bool used, heard, admitted, ended, unwatched; /* heard: a whole message came; unwatched: its traffic cannot be noticed */
     struct link_route route;
     uint8_t key[32];
@@ -45,8 +53,9 @@ struct guard {
     int traffic; /* an epoll instance over all connections: readable when bytes have come since they were last looked at */
     bool busy;   /* it has been: a look is due, and until then it need not be asked */
     uint64_t memory_base;
-    int64_t full_ms; /* when connections are to be looked at one by one, unless memory grows before */
-    int64_t trim_ms; /* when freed memory is to be given back; 0: not at all */
+    int64_t full_ms;      /* when connections are to be looked at one by one, unless memory grows before */
+    int64_t trim_ms;      /* when freed memory is to be given back; 0: not at all */
+    uint64_t freed_bytes; /* of messages taken since that was done last; a connection that went counts as much as calls for it */
     struct denied denied[DENIED_MAX];
     struct connection connections[FDS];
 };
@@ -126,6 +135,19 @@ void guard_accepted(struct guard *guard, int fd, int64_t now_ms) {
     }
 }
 
+void guard_forget(struct guard *guard, int fd) {
+    struct connection *connection = connection_of(guard, fd);
+    if (connection == NULL) {
+        return;
+    }
+    connection->used = false;
+    guard->count--;
+    guard->freed_bytes += connection->admitted ? TRIM_BYTES : 0; /* with what it had begun to say */
+    while (guard->highest > 0 && !guard->connections[guard->highest].used) {
+        guard->highest--;
+    }
+}
+
 bool guard_gone(struct guard *guard, int fd, struct link_route *route, uint8_t key[32]) {
     struct connection *connection = connection_of(guard, fd);
     if (connection == NULL) {
@@ -137,11 +159,7 @@ bool guard_gone(struct guard *guard, int fd, struct link_route *route, uint8_t k
     }
     *route = connection->route;
     memcpy(key, connection->key, 32);
-    connection->used = false;
-    guard->count--;
-    while (guard->highest > 0 && !guard->connections[guard->highest].used) {
-        guard->highest--;
-    }
+    guard_forget(guard, fd);
     return admitted;
 }
 
@@ -153,7 +171,8 @@ static uint64_t bytes_received(int fd) {
     return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 ? info.tcpi_bytes_received : 0;
 }
 
-void guard_heard(struct guard *guard, const struct link_event *event, bool admitted, int64_t now_ms) {
+void guard_heard(struct guard *guard, const struct link_event *event, bool admitted) {
+    guard->freed_bytes += event->message.len; /* also when its connection is no more: the library hands over what was queued */
     struct connection *connection = connection_of(guard, event->fd);
     if (connection == NULL) {
         return;
@@ -162,10 +181,15 @@ void guard_heard(struct guard *guard, const struct link_event *event, bool admit
     connection->route = event->route;
     memcpy(connection->key, event->key, 32);
     connection->admitted = admitted;
-    if (admitted && now_ms - connection->based_ms >= 1000) { /* what came before a whole message cannot be hidden any more */
-        connection->based_ms = now_ms;
-        connection->base_bytes = bytes_received(event->fd);
-    }
+    /* To the byte: what were counted too much here could be held unseen later. */
+    size_t sealed = event->message.len + MESSAGE_SEAL_BYTES;
+    connection->taken_bytes += sealed + (sealed > UINT8_MAX ? FRAME_BYTES_LONG : FRAME_BYTES_SHORT);
+}
+
+/* What came over a connection and is held somewhere before us: in the kernel, in the library's queue, in a message that has not ended. */
+static uint64_t hidden_bytes(const struct connection *connection, int fd, int64_t now_ms) {
+    uint64_t received = bytes_received(fd), known = connection->taken_bytes + (uint64_t)(now_ms - connection->since_ms) * HEARTBEAT_BYTES_SECOND / 1000;
+    return received > known ? received - known : 0;
 }
 
 void guard_end(struct guard *guard, int fd, int64_t now_ms, int64_t delay_ms) {
@@ -218,19 +242,40 @@ static bool memory_grew(struct guard *guard) {
     return grew;
 }
 
-static void look_at(struct guard *guard, int fd, bool grew, int64_t now_ms) {
+/* Ends a connection for what it made us hold. */
+static void relieve(struct guard *guard, int fd, const char *reason, int64_t now_ms) {
+    guard->trim_ms = now_ms + TRIM_MS;
+    end_now(guard, fd, reason);
+}
+
+/* How full memory has become since it was looked at last. */
+enum pressure { PRESSURE_NONE, PRESSURE_GREW, PRESSURE_CROWD };
+
+static void look_at(struct guard *guard, int fd, enum pressure pressure, int64_t now_ms) {
     struct connection *connection = &guard->connections[fd];
+    bool asked = connection->admitted && pressure != PRESSURE_NONE && !PLANTED("endless-message-borne");
+    uint64_t hidden = asked ? hidden_bytes(connection, fd, now_ms) : 0;
     if (connection->end_ms != 0 && now_ms >= connection->end_ms) {
         end_now(guard, fd, "session_over");
     } else if (!connection->admitted && now_ms - connection->since_ms >= UNKNOWN_MS) {
         end_now(guard, fd, "silent");
     } else if (!connection->admitted && bytes_received(fd) > UNKNOWN_BYTES_MAX) {
         end_now(guard, fd, "unknown_and_loud");
-    } else if (connection->admitted && grew && !PLANTED("endless-message-borne") && bytes_received(fd) > connection->base_bytes + HIDDEN_BYTES_MAX) {
+    } else if (hidden > HIDDEN_BYTES_MAX) {
         deny(guard, connection->key, now_ms);
-        guard->trim_ms = now_ms + TRIM_MS;
-        end_now(guard, fd, "endless_message");
+        relieve(guard, fd, "endless_message", now_ms);
+    } else if (hidden > QUEUED_BYTES_MAX && pressure == PRESSURE_CROWD) {
+        relieve(guard, fd, "crowd", now_ms);
     }
+}
+
+static enum pressure pressure_of(const struct guard *guard, bool grew, int64_t now_ms) {
+    uint64_t hidden = 0;
+    for (int fd = 0; grew && fd <= guard->highest; fd++) {
+        const struct connection *connection = &guard->connections[fd];
+        hidden += connection->used && !connection->ended ? hidden_bytes(connection, fd, now_ms) : 0;
+    }
+    return !grew ? PRESSURE_NONE : hidden > CROWD_BYTES_MAX ? PRESSURE_CROWD : PRESSURE_GREW;
 }
 
 /* Have bytes come on any connection since this was last asked? */
@@ -253,10 +298,11 @@ static int64_t ends_at(const struct connection *connection) {
 /* Looks at the connections one by one; when that must be done again though nothing comes. */
 static int64_t look_at_all(struct guard *guard, bool grew, int64_t now_ms) {
     int64_t due_ms = INT64_MAX;
+    enum pressure pressure = pressure_of(guard, grew, now_ms);
     for (int fd = 0; fd <= guard->highest; fd++) {
         const struct connection *connection = &guard->connections[fd];
         if (connection->used && !connection->ended) {
-            look_at(guard, fd, grew, now_ms);
+            look_at(guard, fd, pressure, now_ms);
         }
         if (connection->used && !connection->ended) {
             due_ms = earlier(ends_at(connection), due_ms);
@@ -274,10 +320,18 @@ static int64_t trim(struct guard *guard, int64_t now_ms) {
     }
     if (now_ms >= guard->trim_ms) {
         guard->trim_ms = 0;
+        guard->freed_bytes = 0;
         (void)malloc_trim(0);
         return INT64_MAX;
     }
     return guard->trim_ms;
+}
+
+int64_t guard_trim_due(struct guard *guard, int64_t now_ms) {
+    if (guard->trim_ms == 0 && guard->freed_bytes >= TRIM_BYTES) {
+        guard->trim_ms = now_ms + TRIM_MS;
+    }
+    return guard->trim_ms == 0 ? INT64_MAX : guard->trim_ms;
 }
 
 int64_t guard_tick(struct guard *guard, int64_t now_ms) {

@@ -416,7 +416,7 @@ static bool uplink_event(struct link *link, struct link_event *out) {
         for (size_t i = 0; i < sizeof UPLINK_EVENTS / sizeof UPLINK_EVENTS[0]; i++) {
             if (UPLINK_EVENTS[i].event == event) {
                 link->resolving = false;
-                *out = (struct link_event){.kind = UPLINK_EVENTS[i].kind, .fd = -1};
+                *out = (struct link_event){.kind = UPLINK_EVENTS[i].kind, .fd = event == ZMQ_EVENT_CONNECTED ? value : -1};
                 return true;
             }
         }
@@ -472,7 +472,7 @@ static bool uplink_receive(struct link *link) {
     if (count == 0) {
         return false;
     }
-    link->event = (struct link_event){.fd = -1};
+    link->event = (struct link_event){.fd = zmq_msg_get(&frames[0], ZMQ_SRCFD)};
     hold(link, LINK_UPLINK_MESSAGE, &frames[0], count != 1);
     return true;
 }

@@ -26,11 +26,11 @@ struct link_config {
 enum { LINK_ADDRESS_BYTES = 256 };
 
 enum link_event_kind {
-    LINK_UPLINK_CONNECTED = 1, /* TCP stands, the handshake begins */
+    LINK_UPLINK_CONNECTED = 1, /* fd: TCP stands, the handshake begins */
     LINK_UPLINK_OPEN,          /* the handshake is done: messages may go */
     LINK_UPLINK_LOST,          /* the connection ended or could not be made; nothing more will come: dial anew */
     LINK_UPLINK_REFUSED,       /* as LOST: the other side does not accept our key */
-    LINK_UPLINK_MESSAGE,
+    LINK_UPLINK_MESSAGE,       /* fd, message */
     LINK_CHILD_ACCEPTED,       /* fd: a connection came in, nothing is known of it yet */
     LINK_CHILD_GONE,           /* fd */
     LINK_CHILD_MESSAGE         /* fd, route, key, message */
@@ -38,7 +38,7 @@ enum link_event_kind {
 struct link_event {
     enum link_event_kind kind;
     bool malformed;            /* of a message: not exactly one part, or without a key. message is empty then; key and route may be zero */
-    int fd;                    /* of a child: its socket, for the connection guard only; -1 unknown */
+    int fd;                    /* its socket, for the connection guard only; -1 unknown */
     struct link_route route;
     uint8_t key[32];
     struct bytes message;      /* borrowed until the next link_next */

@@ -20,6 +20,7 @@ enum {
     EVENTS_MS = 200,          /* or after so long: some messages cost much more to answer than to send */
     IDLE_MS = 5000,           /* so long without a change, and the store tidies up */
     ONCE_LOOK_MS = 1000,      /* with --once: how often a silent exchange is looked at */
+    FDS_OWN = 3,              /* signals, traffic of children, traffic of the uplink */
     WAIT_MS_MAX = 60 * 60 * 1000,
     PATH_BYTES = 1100
 };
@@ -73,8 +74,8 @@ static enum status open_link(struct loop *loop) {
     os_random(loop->driver.incarnation, sizeof loop->driver.incarnation);
     status = link_open(&loop->link, &config);
     loop->driver.link = loop->link;
-    uplink_init(&loop->uplink, &loop->driver, loop->options->uplink, loop->options->once ? 0 : START_DELAY_MS, os_monotonic_ms());
-    return status;
+    enum status begun = uplink_init(&loop->uplink, &loop->driver, loop->options->uplink, loop->options->once ? 0 : START_DELAY_MS, os_monotonic_ms());
+    return status == STATUS_OK ? begun : status;
 }
 
 static enum status open_downlink(struct loop *loop) {
@@ -175,6 +176,7 @@ static void stop(struct loop *loop) {
     if (loop->bound[0] != 0) {
         os_file_remove(loop->listen_path);
     }
+    uplink_close(&loop->uplink);
     store_close(loop->store);
     if (loop->signals >= 0) {
         close(loop->signals);
@@ -250,10 +252,11 @@ static int64_t take_time(struct loop *loop) {
 }
 
 static void turn(struct loop *loop, int64_t due_ms) {
-    struct pollfd fds[2 + CONTROL_FDS_MAX];
+    struct pollfd fds[FDS_OWN + CONTROL_FDS_MAX];
     fds[0] = (struct pollfd){.fd = loop->signals, .events = POLLIN};
     fds[1] = (struct pollfd){.fd = loop->downlink == NULL ? -1 : downlink_traffic_fd(loop->downlink), .events = POLLIN};
-    size_t count = 2 + control_fds(loop->control, fds + 2);
+    fds[2] = (struct pollfd){.fd = uplink_traffic_fd(&loop->uplink), .events = POLLIN};
+    size_t count = FDS_OWN + control_fds(loop->control, fds + FDS_OWN);
     int64_t wait_ms = due_ms == INT64_MAX ? -1 : due_ms - os_monotonic_ms();
     wait_ms = wait_ms < -1 || (wait_ms < 0 && due_ms != INT64_MAX) ? 0 : wait_ms > WAIT_MS_MAX ? WAIT_MS_MAX : wait_ms;
     link_wait(loop->link, fds, count, wait_ms);
@@ -263,7 +266,10 @@ static void turn(struct loop *loop, int64_t due_ms) {
     if (fds[1].revents != 0) {
         downlink_traffic(loop->downlink, now_ms);
     }
-    control_serve(loop->control, fds + 2, count - 2, now_ms);
+    if (fds[2].revents != 0) {
+        uplink_traffic(&loop->uplink, now_ms);
+    }
+    control_serve(loop->control, fds + FDS_OWN, count - FDS_OWN, now_ms);
 }
 
 /* Also what a request, an enrolment or the housekeeping came upon: this process would answer every figure with an error from now on. */

@@ -13,6 +13,7 @@ enum {
     HANDSHAKE_MS = 50 * 1000, /* longer than libzmq's own bound, which names the reason */
     ANSWER_MS = 20 * 1000,    /* what was asked because somebody waits must be answered within this, or the line is taken for dead */
     LIVELY_MS = 2000,         /* a message so recent proves an idle line without a question */
+    CONNECTIONS_MAX = 2,      /* one, and the one before it that is on its way out */
     SILENT_MS = 30 * 1000     /* an exchange under way on the worst line hears something within this */
 };
 
@@ -24,11 +25,49 @@ static int64_t random_below(int64_t bound) {
     return (int64_t)(value % (uint64_t)bound);
 }
 
-void uplink_init(struct uplink *uplink, struct driver *driver, const char *address_given, int64_t start_delay_ms, int64_t now_ms) {
-    *uplink = (struct uplink){.driver = driver, .address_given = address_given, .state = UPLINK_NONE};
+enum status uplink_init(struct uplink *uplink, struct driver *driver, const char *address_given, int64_t start_delay_ms, int64_t now_ms) {
+    *uplink = (struct uplink){.driver = driver, .address_given = address_given, .state = UPLINK_NONE, .fd = -1, .guard_ms = INT64_MAX};
     uplink->peer.uplink = true;
     uplink->due_ms = now_ms + (start_delay_ms > 0 ? random_below(start_delay_ms) : 0);
+    return guard_open(&uplink->guard, CONNECTIONS_MAX);
 }
+
+void uplink_close(struct uplink *uplink) {
+    guard_close(uplink->guard);
+    uplink->guard = NULL;
+}
+
+/* ---- what the connection may make us hold ---- */
+
+static void look_by(struct uplink *uplink, int64_t due_ms) {
+    uplink->guard_ms = due_ms < uplink->guard_ms ? due_ms : uplink->guard_ms;
+}
+
+static void watch_connection(struct uplink *uplink, int fd, int64_t now_ms) {
+    guard_forget(uplink->guard, uplink->fd);
+    uplink->fd = fd;
+    if (fd >= 0) {
+        guard_accepted(uplink->guard, fd, now_ms);
+        look_by(uplink, now_ms);
+    }
+}
+
+static void hang_up(struct uplink *uplink) {
+    driver_drop(uplink->driver, &uplink->peer);
+    link_hang_up(uplink->driver->link);
+    guard_forget(uplink->guard, uplink->fd);
+    uplink->fd = -1;
+}
+
+int uplink_traffic_fd(const struct uplink *uplink) {
+    return guard_traffic_fd(uplink->guard);
+}
+
+void uplink_traffic(struct uplink *uplink, int64_t now_ms) {
+    look_by(uplink, guard_traffic(uplink->guard, now_ms));
+}
+
+/* ---- dialling ---- */
 
 /* What may be dialled: the store's uplink, its addresses replaced by the one on the command line. */
 static enum status addresses(const struct uplink *uplink, struct store_uplink *out) {
@@ -45,8 +84,7 @@ static enum status addresses(const struct uplink *uplink, struct store_uplink *o
 static void back_off(struct uplink *uplink, enum uplink_state state, const char *reason, int64_t now_ms) {
     bool stable = uplink->state == UPLINK_CONNECTED && now_ms - uplink->since_ms >= STABLE_MS;
     uplink->last_contact = stable ? os_time() : uplink->last_contact;
-    driver_drop(uplink->driver, &uplink->peer);
-    link_hang_up(uplink->driver->link);
+    hang_up(uplink);
     bool round_over = uplink->count < 2 || ++uplink->place % uplink->count == 0;
     if (stable) {
         uplink->delay_ms = 0;
@@ -89,6 +127,8 @@ static void dial(struct uplink *uplink, int64_t now_ms) {
 
 /* The handshake is done: a new session begins with every connection. */
 static void open_session(struct uplink *uplink, int64_t now_ms) {
+    const struct link_event shaken = {.fd = uplink->fd}; /* the level above has proved its key before its first word, and may have much to say */
+    guard_heard(uplink->guard, &shaken, true);
     uplink->state = UPLINK_CONNECTED;
     uplink->since_ms = now_ms;
     uplink->due_ms = INT64_MAX;
@@ -102,6 +142,7 @@ static void open_session(struct uplink *uplink, int64_t now_ms) {
 }
 
 static void message(struct uplink *uplink, const struct link_event *event, int64_t now_ms) {
+    guard_heard(uplink->guard, event, true);
     if (uplink->peer.session == NULL) {
         return; /* it came after the session over this connection had ended */
     }
@@ -126,6 +167,7 @@ void uplink_event(struct uplink *uplink, const struct link_event *event, int64_t
     switch (event->kind) {
     case LINK_UPLINK_CONNECTED:
         uplink->due_ms = now_ms + HANDSHAKE_MS;
+        watch_connection(uplink, event->fd, now_ms);
         break;
     case LINK_UPLINK_OPEN:
         open_session(uplink, now_ms);
@@ -145,7 +187,8 @@ void uplink_event(struct uplink *uplink, const struct link_event *event, int64_t
     }
 }
 
-int64_t uplink_tick(struct uplink *uplink, int64_t now_ms) {
+/* Everything that is due but the guard; when the next is. */
+static int64_t tick(struct uplink *uplink, int64_t now_ms) {
     if (uplink->state == UPLINK_CONNECTED) {
         if (uplink->asked_ms != 0 && now_ms - uplink->asked_ms >= ANSWER_MS) {
             back_off(uplink, UPLINK_WAITING, "no_answer", now_ms);
@@ -164,6 +207,15 @@ int64_t uplink_tick(struct uplink *uplink, int64_t now_ms) {
     }
     int64_t due = driver_due(&uplink->peer);
     return uplink->asked_ms != 0 && uplink->asked_ms + ANSWER_MS < due ? uplink->asked_ms + ANSWER_MS : due;
+}
+
+int64_t uplink_tick(struct uplink *uplink, int64_t now_ms) {
+    int64_t due = tick(uplink, now_ms);
+    look_by(uplink, guard_trim_due(uplink->guard, now_ms));
+    if (now_ms >= uplink->guard_ms) {
+        uplink->guard_ms = guard_tick(uplink->guard, now_ms);
+    }
+    return due < uplink->guard_ms ? due : uplink->guard_ms;
 }
 
 void uplink_changed(struct uplink *uplink, int64_t now_ms) {
@@ -206,8 +258,7 @@ enum status uplink_wake(struct uplink *uplink, int64_t now_ms) {
     bool busy = uplink->state == UPLINK_CONNECTING || uplink->state == UPLINK_CONNECTED;
     uplink->delay_ms = 0;
     if (!busy || !same) { /* a line to an address that is no longer wanted is dropped */
-        driver_drop(uplink->driver, &uplink->peer);
-        link_hang_up(uplink->driver->link);
+        hang_up(uplink);
         uplink->state = UPLINK_WAITING;
         uplink->due_ms = now_ms;
         uplink->asked_ms = 0;
@@ -252,7 +303,7 @@ json_t *uplink_report(const struct uplink *uplink) {
 
 void uplink_stop(struct uplink *uplink, int64_t now_ms) {
     driver_end(uplink->driver, &uplink->peer, now_ms);
-    link_hang_up(uplink->driver->link);
+    hang_up(uplink);
     uplink->state = UPLINK_NONE;
     uplink->due_ms = INT64_MAX;
 }

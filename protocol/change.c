@@ -3,7 +3,7 @@
 static const uint64_t KNOWN[] = {CHANGE_UNIT,           CHANGE_UNIT_SET,   CHANGE_MOVE, CHANGE_CLOSE,         CHANGE_SAME,   CHANGE_HANDOVER,
                                  CHANGE_ADMISSION,      CHANGE_REVOCATION, CHANGE_PIN,  CHANGE_FORK_DECISION, CHANGE_FORM,   CHANGE_LEVEL_TABLE,
                                  CHANGE_ERASE,          CHANGE_ACCEPT,     CHANGE_PUT,  CHANGE_DOCUMENT,      CHANGE_REASON, CHANGE_RECORD_PERSON,
-                                 CHANGE_DOCUMENT_PERSON};
+                                 CHANGE_DOCUMENT_PERSON, CHANGE_EXTRACT};
 
 static const struct {
     uint64_t least, most;

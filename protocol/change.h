@@ -184,8 +184,12 @@ struct form {
     struct form_field *fields;
     struct form_rule *rules;
     struct bytes extensions; /* as encoded; empty: none */
+    bool extract;            /* extension 16: beyond the reach, extracts go on; and below which a figure is suppressed there and in exports (0: none is). form_decode sets both, form_encode writes extensions alone */
+    uint16_t suppress_below;
     void *memory;
 };
+/* The extensions that say the two; none where both are nothing. */
+CHECKED enum status form_extensions_encode(bool extract, unsigned suppress_below, struct buffer *out);
 CHECKED enum status form_encode(const struct form *form, struct buffer *out);
 CHECKED enum status form_decode(struct form *out, struct bytes payload); /* out needs form_fini also after an error */
 void form_fini(struct form *form);

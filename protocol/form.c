@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 enum { FORM_VALUES = 15, RULE_VALUES = 3, SEVERITY_MAX = 2 };
+enum { EXTENSION_EXTRACT = 16, EXTRACT_VALUES = 2 };
 
 /* How many fields, rules and choices follow, so that one allocation holds them all. */
 struct shape {
@@ -122,6 +123,66 @@ static void read_due(struct reader *reader, struct form *out) {
     reader_close(reader);
 }
 
+static void read_extract(struct reader *reader, struct form *out, struct bytes data) {
+    struct reader inner;
+    reader_init(&inner, data);
+    reader_array(&inner, EXTRACT_VALUES, EXTRACT_VALUES);
+    out->extract = reader_bool(&inner);
+    out->suppress_below = (uint16_t)reader_uint(&inner, FORM_SUPPRESS_BELOW_MAX);
+    reader_close(&inner);
+    if (reader_end(&inner) != STATUS_OK) {
+        reader_fail(reader, STATUS_MALFORMED);
+    }
+}
+
+/* Says whether one that this version does not know is critical. */
+static bool read_extensions(struct reader *reader, struct form *out) {
+    bool critical = false;
+    (void)parts_read_extensions(reader, &out->extensions);
+    struct reader again;
+    if (reader->status != STATUS_OK || out->extensions.len == 0) {
+        return false;
+    }
+    reader_init(&again, out->extensions);
+    size_t count = reader_array(&again, 1, EXTENSIONS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        reader_array(&again, 3, 3);
+        bool known = reader_uint(&again, UINT64_MAX) == EXTENSION_EXTRACT;
+        critical |= reader_bool(&again) && !known;
+        struct bytes data = reader_bin(&again, 0, EXTENSION_BYTES_MAX);
+        if (known) {
+            read_extract(reader, out, data);
+        }
+        reader_close(&again);
+    }
+    return critical;
+}
+
+enum status form_extensions_encode(bool extract, unsigned suppress_below, struct buffer *out) {
+    struct writer writer;
+    struct buffer data;
+    if (!extract && suppress_below == 0) {
+        return STATUS_OK;
+    }
+    buffer_init(&data, EXTENSION_BYTES_MAX);
+    writer_init(&writer, &data);
+    writer_array(&writer, EXTRACT_VALUES);
+    writer_bool(&writer, extract);
+    writer_uint(&writer, suppress_below);
+    enum status status = suppress_below > FORM_SUPPRESS_BELOW_MAX ? STATUS_MALFORMED : writer_end(&writer);
+    if (status == STATUS_OK) {
+        writer_init(&writer, out);
+        writer_array(&writer, 1);
+        writer_array(&writer, 3);
+        writer_uint(&writer, EXTENSION_EXTRACT);
+        writer_bool(&writer, false);
+        writer_bin(&writer, buffer_bytes(&data));
+        status = writer_end(&writer);
+    }
+    buffer_fini(&data);
+    return status;
+}
+
 enum status form_decode(struct form *out, struct bytes payload) {
     bool critical = false;
     struct reader reader;
@@ -149,7 +210,7 @@ enum status form_decode(struct form *out, struct bytes payload) {
     if (reader.status == STATUS_OK) {
         critical = read_fields_and_rules(&reader, out);
     }
-    critical |= parts_read_extensions(&reader, &out->extensions);
+    critical |= read_extensions(&reader, out);
     reader_close(&reader);
     enum status status = parts_end(&reader, payload, critical);
     if (status != STATUS_OK) {

@@ -46,6 +46,7 @@ enum {
     FORM_FORMULA_BYTES_MAX = 1000,
     FORM_PLACES_MAX = 9, /* 10^9 still leaves nine digits before the point in an int64 */
     FORM_CHOICE_CODE_BYTES_MAX = 64,
+    FORM_SUPPRESS_BELOW_MAX = 1000, /* a figure of a thousand people names nobody */
     FORM_DUE_DAYS_MAX = 3660, /* either way: a due day further off than ten years is a slip */
 
     PUT_RECORDS_MAX = 1000,
@@ -76,6 +77,7 @@ enum {
     HAVE_AT_ONCE_LOGS_MAX = 32, /* with no more shared logs than this, vectors go without digests of buckets */
     GAP_PAIRS_MAX = 256,
     PARTIAL_PAIRS_MAX = 64,
+    GROUNDS_MAX = 64,            /* logs held beyond what the views let a node hold, of those that one peer brought */
     LOG_STATE_RECEIPTS_MAX = 64, /* holders on the path between two units: levels times nodes a unit */
 
     TOKEN_ADDRESSES_MAX = 4,

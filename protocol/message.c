@@ -256,7 +256,7 @@ enum status refused_decode(struct log_id *log, uint64_t *seq, unsigned *reason, 
     parts_read_type(&reader, MESSAGE_REFUSED);
     parts_read_log(&reader, log);
     *seq = parts_read_seq(&reader);
-    *reason = (unsigned)reader_uint(&reader, REFUSED_NO_ROOM);
+    *reason = (unsigned)reader_uint(&reader, REFUSED_QUOTA);
     reader_close(&reader);
     if (*reason == 0) {
         reader_fail(&reader, STATUS_MALFORMED);

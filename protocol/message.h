@@ -30,7 +30,8 @@ enum refusal {
     REFUSED_SIGNATURE,
     REFUSED_MALFORMED,
     REFUSED_CUT,
-    REFUSED_NO_ROOM
+    REFUSED_NO_ROOM,
+    REFUSED_QUOTA
 };
 enum bye_reason { BYE_CLOSING = 0, BYE_PROTOCOL, BYE_ASSOCIATION, BYE_VERSION, BYE_NOT_ADMITTED, BYE_BUSY };
 
@@ -92,7 +93,7 @@ struct have {
     struct reader rest;
 };
 
-enum item_kind { ITEM_ENTRY = 1, ITEM_PART = 2, ITEM_EVIDENCE = 3 };
+enum item_kind { ITEM_ENTRY = 1, ITEM_PART = 2, ITEM_EVIDENCE = 3, ITEM_OFFER = 4 };
 struct item {
     uint8_t kind;
     struct entry entry; /* ITEM_ENTRY; ITEM_EVIDENCE: header and signature */
@@ -102,6 +103,8 @@ struct item {
     struct bytes salt; /* ITEM_PART */
     uint32_t offset;
     struct bytes part;
+    bool has_of; /* ITEM_OFFER: the log is offered up to seq because of this entry; else it is handed up */
+    struct ref of;
 };
 
 /* The type of a message by its first bytes; 0 if it cannot be one, also if it is longer than MESSAGE_BYTES_MAX. Decoding judges the rest. */

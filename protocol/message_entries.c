@@ -5,7 +5,7 @@
 #include "protocol/parts.h"
 #include "protocol/planted.h"
 
-enum { ENTRIES_VALUES = 4, ENTRY_VALUES = 5, PART_VALUES = 8, EVIDENCE_VALUES = 4, NODE_SIGNATURE_BYTES = 64, RECOVERY_PART_BYTES = 65 };
+enum { ENTRIES_VALUES = 4, ENTRY_VALUES = 5, PART_VALUES = 8, EVIDENCE_VALUES = 4, OFFER_VALUES = 6, NODE_SIGNATURE_BYTES = 64, RECOVERY_PART_BYTES = 65 };
 enum codec { CODEC_NONE = 0, CODEC_ZSTD = 1 };
 
 /* ---- items ---- */
@@ -41,7 +41,7 @@ static void read_part(struct reader *reader, struct item *out) {
 static void read_item(struct reader *reader, struct item *out) {
     *out = (struct item){0};
     size_t count = reader_array(reader, EVIDENCE_VALUES, PART_VALUES);
-    out->kind = (uint8_t)reader_uint(reader, ITEM_EVIDENCE);
+    out->kind = (uint8_t)reader_uint(reader, ITEM_OFFER);
     if (out->kind == ITEM_ENTRY && count == ENTRY_VALUES) {
         read_entry(reader, &out->entry);
     } else if (out->kind == ITEM_PART && count == PART_VALUES) {
@@ -49,6 +49,10 @@ static void read_item(struct reader *reader, struct item *out) {
     } else if (out->kind == ITEM_EVIDENCE && count == EVIDENCE_VALUES) {
         read_header(reader, &out->entry);
         out->own = reader_bool(reader);
+    } else if (out->kind == ITEM_OFFER && count == OFFER_VALUES) {
+        parts_read_log(reader, &out->log);
+        out->seq = parts_read_seq(reader);
+        out->has_of = parts_read_optional_ref(reader, &out->of);
     } else {
         reader_fail(reader, STATUS_MALFORMED);
     }
@@ -59,11 +63,16 @@ static void read_item(struct reader *reader, struct item *out) {
 }
 
 enum status item_encode(const struct item *item, struct buffer *raw) {
+    static const size_t VALUES[] = {[ITEM_ENTRY] = ENTRY_VALUES, [ITEM_PART] = PART_VALUES, [ITEM_EVIDENCE] = EVIDENCE_VALUES, [ITEM_OFFER] = OFFER_VALUES};
     struct writer writer;
     writer_init(&writer, raw);
-    writer_array(&writer, item->kind == ITEM_PART ? PART_VALUES : item->kind == ITEM_EVIDENCE ? EVIDENCE_VALUES : ENTRY_VALUES);
+    writer_array(&writer, item->kind < sizeof VALUES / sizeof VALUES[0] ? VALUES[item->kind] : ENTRY_VALUES);
     writer_uint(&writer, item->kind);
-    if (item->kind == ITEM_PART) {
+    if (item->kind == ITEM_OFFER) {
+        parts_write_log(&writer, &item->log);
+        writer_uint(&writer, item->seq);
+        parts_write_optional_ref(&writer, item->has_of, &item->of);
+    } else if (item->kind == ITEM_PART) {
         parts_write_log(&writer, &item->log);
         writer_uint(&writer, item->seq);
         writer_bin(&writer, item->salt);

@@ -55,6 +55,7 @@ bool session_in_step(const struct session *session);
 /* Figures for status and tests. */
 struct session_stats {
     uint64_t messages_in, messages_out, bytes_in, bytes_out, entries_in, entries_out, receipts_in, receipts_out, refused_in, refused_out;
+    uint32_t refused_reasons;  /* bit r: the peer has refused something for reason r (message.h) */
     uint64_t receipts_forged; /* no receipts, or not signed by who they say */
     uint32_t message_target; /* bytes, as adapted to the line */
     bool open;               /* hello received */

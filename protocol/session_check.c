@@ -9,6 +9,7 @@ struct check {
     const struct item *item;
     struct header *header;   /* ENTRY: of the item; PART: of the entry held */
     struct session_log *log; /* ENTRY: the log's row, once its author has been verified */
+    bool ground;             /* ENTRY: taken though the views do not let this side hold the log */
 };
 
 static enum verdict refuse(struct check *check, const struct log_id *log, uint64_t seq, unsigned reason) {
@@ -55,23 +56,21 @@ static enum verdict undecodable(struct check *check, enum status status) {
     return VERDICT_DONE;
 }
 
-/* Past a cut entries are kept as evidence, within a bound. What stands in the run under way counts. */
-static bool has_room(const struct check *check) {
+/* Past a cut entries are kept as evidence, within a bound; there may be others. What stands in the run under way counts. 0: there is room. */
+static unsigned no_room(const struct check *check) {
     const struct session *session = check->session;
     const struct header *header = check->header;
     const struct receiving *receiving = &session->receiving;
     uint64_t entries = 0, bytes = 0;
-    if (ASK(session, has_room, &header->log, header->seq, 0, 0)) {
-        for (size_t i = 0; i < receiving->run_count; i++) {
-            const struct persist *persist = &receiving->run[i];
-            if (persist->kind == PERSIST_ENTRY && ID_EQUAL(&persist->log.node, &header->log.node)) {
-                entries++;
-                bytes += persist->entry.header.len + persist->entry.body.len;
-            }
+    unsigned reason = ASK(session, no_room, header, 0, 0);
+    for (size_t i = 0; reason == 0 && i < receiving->run_count; i++) {
+        const struct persist *persist = &receiving->run[i];
+        if ((persist->kind == PERSIST_ENTRY || persist->kind == PERSIST_BESIDE) && ID_EQUAL(&persist->log.node, &header->log.node)) {
+            entries++;
+            bytes += persist->entry.header.len + persist->entry.body.len;
         }
-        return entries == 0 || ASK(session, has_room, &header->log, header->seq, entries, bytes);
     }
-    return false;
+    return reason == 0 && entries > 0 ? ASK(session, no_room, header, entries, bytes) : reason;
 }
 
 /* Author known, signature good, log ours to hold: true. Otherwise *verdict. */
@@ -92,15 +91,16 @@ static bool author_stands(struct check *check, enum verdict *verdict) {
             return false;
         }
     }
-    if (!has_room(check)) {
-        *verdict = refuse_for_now(check, &header->log, header->seq, REFUSED_CUT);
+    unsigned full = no_room(check);
+    if (full != 0) {
+        *verdict = refuse_for_now(check, &header->log, header->seq, full);
         return false;
     }
     if (session->cut && !ID_EQUAL(&header->log.node, &session->config.peer)) {
         *verdict = refuse(check, &header->log, header->seq, REFUSED_NOT_ENTITLED); /* what others wrote others bring */
         return false;
     }
-    if (!ASK(session, may_accept_log, &session->config.peer_unit, &header->log)) {
+    if (!session_offer_accepts(session, &header->log, header->seq, &check->ground)) {
         *verdict = refuse_for_now(check, &header->log, header->seq, REFUSED_NOT_ENTITLED);
         return false;
     }
@@ -122,9 +122,7 @@ static bool body_stands(struct check *check, struct entry *entry, enum verdict *
     if (entry->salt.len == 0) {
         return true;
     }
-    bool held =
-        header->cls == CLASS_CONTROL || ASK(session, may_hold_body, &session->config.replica.unit, header); /* control goes with the log, which was accepted */
-    if (!held && !PLANTED("entitlement-too-wide")) {
+    if (!session_offer_body_accepted(session, header) && !PLANTED("entitlement-too-wide")) {
         if (session->receiving.run_count > 0) {
             *verdict = VERDICT_PERSIST_FIRST; /* an audience may name what the run before it makes known */
             return false;
@@ -176,9 +174,10 @@ static enum verdict check_held(struct check *check) {
         session_fail(session, status);
         return VERDICT_DONE;
     }
-    if (!bytes_equal(held.header, came.header) && !PLANTED("fork-ignored")) {
+    if ((!bytes_equal(held.header, came.header) || PLANTED("repeat-as-fork")) && !PLANTED("fork-ignored")) {
         keep_evidence(check);
-        session_log_compared(session, check->log, header->seq, false, linked(check)); /* the peer is to have both, too */
+        const struct compared compared = {.seq = header->seq, .linked = linked(check), .theirs = hash_short(&session->receiving.hash)};
+        session_fork_compared(session, check->log, &compared); /* the peer is to have both, too */
         return refuse(check, &header->log, header->seq, REFUSED_FORK);
     }
     if (check->log->peer_seq < header->seq) {
@@ -242,11 +241,47 @@ static enum verdict check_new(struct check *check) {
     }
     persist->log = header->log;
     persist->seq = header->seq;
+    persist->peer = session->config.peer;
     persist->hash = session->receiving.hash;
     persist->entry = came;
+    persist->ground = check->ground;
     check->log->run = session->run;
     check->log->run_seq = header->seq;
     check->log->run_hash = session->receiving.hash;
+    return VERDICT_DONE;
+}
+
+/* Of the peer's branch of a log that yields to it, past where the two part. */
+static enum verdict check_beside(struct check *check) {
+    struct session *session = check->session;
+    struct session_log *log = check->log;
+    const struct header *header = check->header;
+    struct entry came = check->item->entry;
+    enum verdict verdict;
+    if (header->seq <= log->yield_seq) {
+        return VERDICT_DONE;
+    }
+    if (log->yield_seq >= log->yield_upto) {
+        return refuse_for_now(check, &header->log, header->seq, REFUSED_FORK); /* the wanted entry stands in the run: then the log will have it */
+    }
+    if (header->seq > log->yield_seq + 1) {
+        return refuse(check, &header->log, header->seq, REFUSED_GAP);
+    }
+    if (header->seq > 1 && !ID_EQUAL(&header->prev, &log->yield_hash)) {
+        return refuse(check, &header->log, header->seq, REFUSED_FORK);
+    }
+    if (!body_stands(check, &came, &verdict)) {
+        return verdict;
+    }
+    struct persist *persist = session_receive_add(session, PERSIST_BESIDE);
+    if (persist != NULL) {
+        persist->log = header->log;
+        persist->seq = header->seq;
+        persist->peer = session->config.peer;
+        persist->hash = session->receiving.hash;
+        persist->entry = came;
+        session_fork_beside(session, log, header->seq, &session->receiving.hash);
+    }
     return VERDICT_DONE;
 }
 
@@ -267,6 +302,9 @@ static enum verdict check_entry(struct check *check) {
         return verdict;
     }
     header_hash(&session->receiving.hash, &session->config.replica.founding->association, check->item->entry.header);
+    if (check->log->yields && header->seq > check->log->alike) {
+        return check_beside(check);
+    }
     if (header->seq <= head) {
         return check->log->run == session->run ? VERDICT_PERSIST_FIRST : check_held(check);
     }
@@ -274,7 +312,7 @@ static enum verdict check_entry(struct check *check) {
         return refuse(check, &header->log, header->seq, REFUSED_GAP);
     }
     if (head > 0 && header->seq == head + 1 && !ID_EQUAL(&header->prev, &head_hash) && !PLANTED("prev-not-compared")) {
-        session_log_compared(session, check->log, head, false, false);
+        session_fork_compared(session, check->log, &(struct compared){.seq = head, .theirs = hash_short(&header->prev)});
         return refuse(check, &header->log, header->seq, REFUSED_FORK);
     }
     return check_new(check);
@@ -300,7 +338,7 @@ static enum verdict check_evidence(struct check *check) {
     recovery = header->log.kind == LOG_RECOVERY;
     if ((session->cut && !ID_EQUAL(&header->log.node, &session->config.peer)) ||
         (!recovery && ASK(session, node, &header->log.node, key, &unit) != STATUS_OK) ||
-        !ASK(session, may_accept_log, &session->config.peer_unit, &header->log) ||
+        !session_offer_accepts(session, &header->log, header->seq, &check->ground) ||
         header_verify(session->config.replica.founding, header, entry->header, entry->signature, recovery ? NULL : key) != STATUS_OK ||
         ASK(session, entry, &header->log, header->seq, &held) != STATUS_OK) {
         return VERDICT_DONE;
@@ -311,12 +349,13 @@ static enum verdict check_evidence(struct check *check) {
     }
     bool same = bytes_equal(held.header, entry->header);
     bool parts = !same && linked(check);
+    header_hash(&session->receiving.hash, &session->config.replica.founding->association, entry->header);
     if (!same) {
-        header_hash(&session->receiving.hash, &session->config.replica.founding->association, entry->header);
         keep_evidence(check);
     }
     if (check->item->own) {
-        session_log_compared(session, check->log, header->seq, same, parts);
+        const struct compared compared = {.seq = header->seq, .same = same, .linked = parts, .theirs = hash_short(&session->receiving.hash)};
+        session_fork_compared(session, check->log, &compared);
     }
     return VERDICT_DONE;
 }
@@ -372,6 +411,10 @@ static enum verdict check_part(struct check *check) {
     if (session->receiving.run_count > 0) {
         return VERDICT_PERSIST_FIRST; /* its header may stand there, or the part before it */
     }
+    const struct session_log *log = session_log_find(session, &item->log);
+    if (log != NULL && log->yields && item->seq > log->alike) {
+        return VERDICT_DONE; /* of an entry that is kept beside the log: when that has its place the body is asked for */
+    }
     enum status status = ASK(session, entry, &item->log, item->seq, &held);
     if (status == STATUS_NOT_FOUND) {
         return refuse(check, &item->log, item->seq, REFUSED_GAP);
@@ -384,8 +427,7 @@ static enum verdict check_part(struct check *check) {
         return VERDICT_DONE;
     }
     bool body_held = held.salt.len > 0;
-    if (body_held || (check->header->cls != CLASS_CONTROL && !ASK(session, may_hold_body, &session->config.replica.unit, check->header) &&
-                      !PLANTED("entitlement-too-wide"))) {
+    if (body_held || (!session_offer_body_accepted(session, check->header) && !PLANTED("entitlement-too-wide"))) {
         return VERDICT_DONE;
     }
     uint32_t begun_bytes = ASK(session, partial, &item->log, item->seq, &begun);
@@ -421,6 +463,12 @@ enum verdict session_check_item(struct session *session) {
         return check_entry(&check);
     case ITEM_PART:
         return check_part(&check);
+    case ITEM_OFFER:
+        if (session->receiving.run_count > 0) {
+            return VERDICT_PERSIST_FIRST; /* what it speaks of may stand there */
+        }
+        session_offer_take(session, check.item);
+        return VERDICT_DONE;
     default:
         return check_evidence(&check);
     }

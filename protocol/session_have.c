@@ -24,7 +24,10 @@ struct stating {
 static bool state_gap(void *arg, uint64_t from, uint64_t to) {
     struct stating *stating = arg;
     struct log_state *state = stating->state;
-    state->gaps[state->gap_count++] = (struct gap){from, to};
+    if (from > state->seq) {
+        return false;
+    }
+    state->gaps[state->gap_count++] = (struct gap){from, to < state->seq ? to : state->seq};
     stating->pairs++;
     return state->gap_count < GAP_PAIRS_MAX && stating->pairs < BUCKET_GAP_PAIRS_MAX;
 }
@@ -50,12 +53,25 @@ static void state_partials(struct stating *stating, const struct log_id *log) {
     }
 }
 
+static void encode_state(struct stating *stating, const struct session_log *log) {
+    struct session *session = stating->session;
+    size_t from = stating->arena.len;
+    session_fail(session, log_state_encode(stating->state, &stating->arena));
+    if (session_grow(session, &stating->logs, stating->count, &stating->capacity, sizeof stating->logs[0])) {
+        stating->logs[stating->count++] = (struct stated){.log = log, .from = from, .to = stating->arena.len};
+    }
+}
+
 static void state_log(struct stating *stating, const struct session_log *log) {
     struct session *session = stating->session;
     struct log_state *state = stating->state;
-    *state = (struct log_state){.log = log->log, .seq = log->head_seq, .hash = log->head_hash, .fork = log->fork};
+    *state = (struct log_state){.log = log->log, .fork = log->fork};
+    state->seq = session_fork_told(log, &state->hash);
+    if (state->seq == 0) {
+        return; /* as if nothing of it were held */
+    }
     if (stating->arena.len - stating->bucket_from < BUCKET_BYTES_MAX) {
-        session_fail(session, ASK(session, each_gap, &log->log, state_gap, stating));
+        session_fail(session, log->yields ? STATUS_OK : ASK(session, each_gap, &log->log, state_gap, stating));
         if (!session->cut) {
             session_fail(session, ASK(session, each_receipt, &session->config.peer_unit, &log->log, state_receipt, stating));
         }
@@ -64,11 +80,36 @@ static void state_log(struct stating *stating, const struct session_log *log) {
     if (PLANTED("forget-missing-body")) {
         state->gap_count = state->partial_count = 0;
     }
-    size_t from = stating->arena.len;
-    session_fail(session, log_state_encode(state, &stating->arena));
-    if (session_grow(session, &stating->logs, stating->count, &stating->capacity, sizeof stating->logs[0])) {
-        stating->logs[stating->count++] = (struct stated){.log = log, .from = from, .to = stating->arena.len};
+    encode_state(stating, log);
+}
+
+/* A log that the peer has offered, as far as it did: what goes further is not its business. */
+static void state_taken(struct stating *stating, const struct session_log *log) {
+    struct session *session = stating->session;
+    struct log_state *state = stating->state;
+    struct log_head head;
+    struct entry entry;
+    struct hash hash;
+    enum status status = ASK(session, head, &log->log, &head);
+    if (status != STATUS_OK || head.seq == 0) {
+        session_fail(session, status == STATUS_NOT_FOUND ? STATUS_OK : status);
+        return;
     }
+    *state = (struct log_state){.log = log->log, .seq = head.seq < log->taken_seq ? head.seq : log->taken_seq};
+    status = ASK(session, entry, &log->log, state->seq, &entry);
+    if (status != STATUS_OK) {
+        session_fail(session, status);
+        return;
+    }
+    header_hash(&hash, &session->config.replica.founding->association, entry.header);
+    state->hash = hash_short(&hash);
+    if (stating->arena.len - stating->bucket_from < BUCKET_BYTES_MAX) {
+        bool handed = ASK(session, hands_up, &session->config.peer_unit, &session->config.replica.unit, &log->log);
+        session_fail(session, handed ? ASK(session, each_handed_gap, &session->config.peer_unit, &log->log, state_gap, stating)
+                                     : ASK(session, each_gap, &log->log, state_gap, stating));
+        state_partials(stating, &log->log);
+    }
+    encode_state(stating, log);
 }
 
 static int compare_stated(const void *a, const void *b) {
@@ -114,6 +155,10 @@ void session_have_send(struct session *session, uint64_t mask) {
         for (size_t i = 0; i < bucket->count && !session_failed(session); i++) {
             if (bucket->logs[i]->shared) {
                 state_log(&stating, bucket->logs[i]);
+            } else if (bucket->logs[i]->named) {
+                state_log(&stating, bucket->logs[i]);
+            } else if (bucket->logs[i]->taken_seq > 0 && !session->cut) {
+                state_taken(&stating, bucket->logs[i]);
             }
         }
         stating.buckets[b / 8] = (uint8_t)(stating.buckets[b / 8] | 1U << (b % 8));
@@ -204,6 +249,12 @@ static bool same_branch(struct session *session, const struct session_log *log, 
     return ID_EQUAL(&ours, &state->hash);
 }
 
+/* Does the peer hold another head than it is told of ours? */
+static bool differs_told(const struct session_log *log, const struct log_state *state) {
+    struct short_hash hash;
+    return session_fork_told(log, &hash) != state->seq || (state->seq > 0 && !ID_EQUAL(&hash, &state->hash));
+}
+
 /* What the peer holds of a log of ours; state->seq is 0 where it holds nothing. True if it is less or other than what we hold. */
 static bool note_head(struct session *session, struct session_log *log, const struct log_state *state) {
     if (log->blocked || !session_log_in_flight(session, log) || log->peer_seq < state->seq) {
@@ -211,20 +262,23 @@ static bool note_head(struct session *session, struct session_log *log, const st
     }
     bool differs = fork_mark_compare(&state->fork, &log->fork) != 0;
     log->peer_fork = state->fork;
+    log->peer_head = state->seq;
     if (state->seq > 0 && state->seq <= log->head_seq && !same_branch(session, log, state)) {
-        session_log_compared(session, log, state->seq, false, false);
-        return true;
+        session_fork_compared(session, log, &(struct compared){.seq = state->seq, .theirs = state->hash});
+        session_fork_look(session, log);
+        return differs_told(log, state) || differs;
     }
-    if (state->seq > 0 && state->seq <= log->head_seq) {
-        log->forked = false; /* a branch that was another has made room */
-        log->apart = 0;
+    if (state->seq <= log->head_seq && (state->seq > 0 || log->apart == 1)) {
+        session_fork_ended(log); /* a branch that was another has made room, or makes room for ours; from the first entry on where it names none */
+    } else if (log->forked) {
+        session_fork_look(session, log);
     }
     if (log->blocked && !log->forked && !PLANTED("forget-refused")) {
         log->blocked = false;
         log->probing = true;
         log->sent_mark = 0;
     }
-    return differs || state->seq != log->head_seq;
+    return differs || differs_told(log, state);
 }
 
 struct noting {
@@ -271,6 +325,9 @@ static bool note_log(struct session *session, struct session_log *log, const str
     if (session->cut) {
         return differs;
     }
+    if (!log->shared) {
+        return false; /* what is given beyond what both may hold is in no state */
+    }
     session_fail(session, ASK(session, each_receipt, &session->config.peer_unit, &log->log, note_receipt, &noting));
     return differs || noting.differs || noting.matched < state->receipt_count;
 }
@@ -282,10 +339,14 @@ static bool note_unlisted(struct session *session, unsigned b, struct log_state 
     bucket->known = true;
     for (size_t i = 0; i < bucket->count; i++) {
         struct session_log *log = bucket->logs[i];
-        if (log->shared && log->listed != session->have_id) {
+        if (log->listed != session->have_id && log->named) {
+            log->peer_lists = false;
+            session_log_share(session, log, false);
+        }
+        if (log->listed != session->have_id && (session_offer_unnamed(session, log) || log->shared)) {
             *nothing = (struct log_state){.log = log->log};
             (void)note_log(session, log, nothing);
-            differs = true;
+            differs = differs || log->shared;
         }
     }
     return differs;
@@ -298,13 +359,28 @@ void session_have_take(struct session *session, struct bytes message) {
     if (scratch == NULL) {
         return;
     }
-    session_state_join_comparison(session);
+    enum status status = have_open(&have, message);
+    for (unsigned b = 0; b < BUCKETS && status == STATUS_OK; b++) {
+        marked |= (uint64_t)(have.buckets[b / 8] >> (b % 8) & 1) << b;
+    }
+    if (marked == 0 || (marked & ~session_offer_awaited(session)) != 0) {
+        session_state_join_comparison(session); /* else it answers offers, and compares nothing */
+    }
     session_state_refresh(session);
     session->have_id++;
-    enum status status = have_open(&have, message);
     while (status == STATUS_OK && have_next(&have, &scratch->state) && !session_failed(session)) {
         struct session_log *log = session_log_find(session, &scratch->state.log);
-        if (log == NULL || !log->shared || note_log(session, log, &scratch->state)) {
+        bool differs = false;
+        if (log != NULL && log->named && !log->shared && log->offer_seq == 0) {
+            log->peer_lists = true; /* so the peer's views let both hold it */
+            session_log_share(session, log, true);
+        }
+        if (log != NULL && log->shared) {
+            session_offer_answered(session, log);
+        } else {
+            differs = session_offer_named(session, &scratch->state, &log);
+        }
+        if ((log != NULL && note_log(session, log, &scratch->state)) || differs) {
             differing |= UINT64_C(1) << bucket_of(&scratch->state.log);
         }
     }
@@ -313,11 +389,8 @@ void session_have_take(struct session *session, struct bytes message) {
         return;
     }
     for (unsigned b = 0; b < BUCKETS && !session_failed(session); b++) {
-        if ((have.buckets[b / 8] >> (b % 8) & 1) != 0) {
-            marked |= UINT64_C(1) << b;
-            if (note_unlisted(session, b, &scratch->state)) {
-                differing |= UINT64_C(1) << b;
-            }
+        if ((marked >> b & 1) != 0 && note_unlisted(session, b, &scratch->state)) {
+            differing |= UINT64_C(1) << b;
         }
     }
     session->close_due = true;

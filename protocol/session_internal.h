@@ -2,6 +2,8 @@
  *
  *   session.c          open, step, dispatch, greeting, timers
  *   session_log.c      the table of logs: what is here, what the peer is known to hold
+ *   session_fork.c     branches: where they part, and the one that is wanted
+ *   session_offer.c    logs beyond what both may hold: what refutes the peer's views, what is handed up
  *   session_state.c    digests; telling and hearing states; comparing
  *   session_have.c     vectors: have and buckets, both ways
  *   session_send.c     lanes of what the peer lacks, and the messages made of them
@@ -32,7 +34,8 @@ enum {
     RECEIPTS_MS = 50,       /* between receipts in one burst of the peer's: each costs a signature and a write to the peer's disk, and the last one counts */
     HAVE_BYTES = 48 * 1024, /* where a have is split, at the border of a bucket */
     BUCKET_BYTES_MAX = 512 * 1024, /* of log states in one bucket, past which gaps and receipts are left out: a have is never longer than a message */
-    BUCKET_GAP_PAIRS_MAX = 8 * 1024
+    BUCKET_GAP_PAIRS_MAX = 8 * 1024,
+    OFFERS_TAKEN_MAX = 4096 /* offers of one session that are remembered: the logs of what one office ever had below it */
 };
 
 static_assert(BUCKET_BYTES_MAX < MESSAGE_BYTES_MAX / 2 + 1, "a bucket fits in one have");
@@ -58,7 +61,8 @@ enum lane { LANE_URGENT, LANE_CUTS, LANE_CONTROL, LANE_REPORT, LANE_RECEIPTS, LA
 struct session_log {
     struct log_id log;
     /* Here, when last looked. */
-    bool shared;                 /* both may hold it and at least one header is held here */
+    bool shared;                 /* both may hold it and at least one header is held here; named: only if the peer lists it, too */
+    bool named, peer_lists;      /* the views only let this side accept it: it is listed all the same */
     bool cuts;                   /* goes before other logs */
     uint64_t walk;               /* the full walk that last met it */
     uint64_t head_seq, told_seq; /* told_seq: the head in the state last told */
@@ -69,16 +73,31 @@ struct session_log {
     uint64_t sent_mark;  /* bytes sent when its last items left, plus one: in flight until progress reaches it */
     uint64_t flight_low; /* the lowest seq in flight */
     uint64_t listed;     /* the have that last named it */
-    /* A fork is looked for: the peer's branch is ours up to `alike`, and another from `apart` on (0: nowhere). Both sides show each other the same headers, so that they
-     * know the same. */
+    /* A fork is looked for: the peer's branch is ours up to `alike`, and another from `apart` on (0: nowhere). Both sides show each other the same headers,
+     * so that they know the same. */
     uint64_t alike, apart;
     uint64_t show[2], shown[2]; /* our headers to be shown; shown last. 0: none */
     struct fork_mark peer_fork;
+    struct short_hash apart_hash; /* of the peer's header at `apart`; all zeros: not seen */
+    uint64_t peer_head;           /* the head that the peer's last have named; 0: none */
+    /* The peer holds a wanted branch (replica.wanted): to this peer this side says that it holds what is the same on both branches and what of the peer's is
+     * kept beside the log, and takes what follows. */
+    bool yields;
+    uint64_t yield_seq, yield_upto;
+    struct hash yield_hash;
     bool blocked;        /* refused: waits for the peer's have */
     bool probing;        /* refused before: one item at a time until one is taken */
     bool forked;         /* the peer has another branch */
     bool urgent;         /* a control body is among the wanted */
     uint8_t lanes;       /* bit set of the lanes it stands in */
+    bool not_entitled;   /* refused as such */
+    /* Given beyond what both may hold (session_offer.c), as far as head_seq. claimed: the peer has named this entry of it, and may not hold it; what of the
+     * log refutes that goes without an offer. offered: as far as offer_seq; known: a have of the peer's has come after it had heard of the offer. handed: up
+     * the line. */
+    bool claimed, offered, offer_due, offer_known, handed;
+    struct ref claim, offer_of;
+    uint64_t offer_seq, offer_mark, offer_walk; /* bytes sent when the offer left, plus one; when it was last found to be given */
+    uint64_t taken_seq;                         /* the peer has offered the log as far as that, and it is taken */
     struct wanted *wanted;
     size_t wanted_count, wanted_capacity, wanted_at; /* those before wanted_at are not held here either */
     struct known_receipt *receipts;                  /* by holder */
@@ -157,6 +176,11 @@ struct session {
     size_t shared_count, wanted_pairs;
     bool looked, rescan;
     bool cut, seen_cut; /* the peer's key is revoked: one lane is left */
+    /* Beyond what both may hold (session_offer.c): logs given, senior ones first; of buckets in answer_mask the peer has offered logs. */
+    struct session_log **offers;
+    size_t offer_count, offer_capacity, taken_count, taken_grounds;
+    uint64_t offer_walk, answer_mask;
+    bool offers_stale, claims_any;
     bool probing; /* some log is being tried: progress is a reason to look again */
     uint64_t seen_version, seen_views, walk, have_id;
     /* States (session_state.c). */
@@ -206,6 +230,7 @@ struct session_log *session_log_add(struct session *session, const struct log_id
 void session_log_clear(struct session *session);                                        /* forgets all */
 /* Takes in what changed in the replica since the last look, and puts what the peer lacks into lanes. */
 void session_log_look(struct session *session);
+void session_log_share(struct session *session, struct session_log *log, bool shared); /* it is shared from now on, or not any more */
 bool session_log_in_flight(const struct session *session, const struct session_log *log);
 /* The entry of the table for a holder's receipt; add: made if absent (NULL after NO_MEMORY). */
 struct known_receipt *session_log_receipt(struct session *session, struct session_log *log, const struct node_id *holder, bool add);
@@ -216,11 +241,51 @@ void session_log_receipt_known(struct known_receipt *known, struct session_log *
 bool session_log_receipt_news(const struct session *session, const struct receipt *ours, const struct known_receipt *known);
 void session_log_want(struct session *session, struct session_log *log, struct wanted wanted);
 void session_log_unwant(struct session *session, struct session_log *log);                  /* all */
-/* Our header at seq and the peer's are, or are not, the same; linked: they follow the same entry. What is to be shown next is put into the lanes. */
-void session_log_compared(struct session *session, struct session_log *log, uint64_t seq, bool same, bool linked);
-/* Does the peer lack evidence of a fork that is known here, and hold the log as far as that? */
-bool session_log_lacks_evidence(const struct session *session, const struct session_log *log);
 void session_log_has_body(struct session *session, const struct log_id *log, uint64_t seq); /* the peer has this body: it has sent it */
+
+/* ---- session_fork.c ---- */
+
+/* Our header at seq and the peer's are, or are not, the same; linked: they follow the same entry; theirs: of the peer's, where it is another. What is to be
+ * shown next is put into the lanes. */
+struct compared {
+    uint64_t seq;
+    bool same, linked;
+    struct short_hash theirs;
+};
+void session_fork_compared(struct session *session, struct session_log *log, const struct compared *compared);
+/* Does the peer lack evidence of a fork that is known here, and hold the log as far as that? */
+bool session_fork_lacks_evidence(const struct session *session, const struct session_log *log);
+/* Looks whether the log is to yield to the peer's branch, after what is known of either has changed. */
+void session_fork_look(struct session *session, struct session_log *log);
+/* This entry of the peer's branch stands in the run under way. */
+void session_fork_beside(struct session *session, struct session_log *log, uint64_t seq, const struct hash *hash);
+/* The head as this peer is told of it. */
+uint64_t session_fork_told(const struct session_log *log, struct short_hash *hash);
+void session_fork_ended(struct session_log *log); /* both follow one branch again */
+/* Has another branch taken the place of what the row knows, going at least as far? The row is not changed. */
+bool session_fork_replaced(struct session *session, const struct session_log *log, const struct log_head *head);
+
+/* ---- session_offer.c ---- */
+
+static inline bool session_offer_gives(const struct session_log *log) {
+    return !log->shared && (log->claimed || log->offered);
+}
+void session_offer_look(struct session *session, bool views_changed); /* something has changed, here or in what the peer claims: finds anew what is given */
+void session_offer_consider(struct session *session);                 /* puts that into the lanes, in its order */
+void session_offer_clear(struct session *session);
+bool session_offer_open(const struct session *session); /* is an answer to an offer waited for? */
+uint64_t session_offer_awaited(const struct session *session); /* buckets in which a have of the peer's, by now, answers an offer */
+bool session_offer_body_given(struct session *session, const struct session_log *log, const struct header *header);
+/* A have of the peer's names a log that is not shared. *log: the row that is to know what the peer holds, NULL: none. True: the two sides differ in that. */
+bool session_offer_named(struct session *session, const struct log_state *state, struct session_log **log);
+void session_offer_answered(struct session *session, struct session_log *log); /* it marks the log's bucket: an offer that it had heard of is answered */
+/* It does not name a log of a bucket that it marks. True: the row is to know that the peer holds nothing. */
+bool session_offer_unnamed(struct session *session, struct session_log *log);
+void session_offer_take(struct session *session, const struct item *item); /* an offer has come */
+void session_offer_answer(struct session *session);                        /* our have for what the peer has offered */
+/* May an entry, or evidence, of the log at seq be taken from the peer? ground: though the views do not let this side hold it. */
+bool session_offer_accepts(struct session *session, const struct log_id *log, uint64_t seq, bool *ground);
+bool session_offer_body_accepted(struct session *session, const struct header *header);
 
 /* ---- session_state.c ---- */
 

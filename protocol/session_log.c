@@ -64,6 +64,7 @@ void session_log_clear(struct session *session) {
         free(bucket->logs);
         *bucket = (struct bucket){0};
     }
+    session_offer_clear(session);
     session->shared_count = 0;
     session->wanted_pairs = 0;
     session->looked = false;
@@ -124,48 +125,6 @@ bool session_log_receipt_news(const struct session *session, const struct receip
     return order > 0 || (order < 0 && own && !(known->sent && compare_mark(ours, &known->said) == 0));
 }
 
-/* ---- forks ---- */
-
-static void show(struct session *session, struct session_log *log, uint64_t seq) {
-    if (seq == log->shown[0] || seq == log->shown[1]) {
-        return;
-    }
-    log->shown[1] = log->shown[0];
-    log->shown[0] = seq;
-    log->show[log->show[0] != 0] = seq;
-    session->rescan = true;
-}
-
-/* The lowest seq at which the branches part is searched by halves. The peer is shown what it has shown, so that it knows as much, and then the middle of what
- * is left: of two sides one begins, and every header shown is news to the other. */
-void session_log_compared(struct session *session, struct session_log *log, uint64_t seq, bool same, bool linked) {
-    uint64_t alike = log->alike, apart = log->apart;
-    if (same && seq > alike && (apart == 0 || seq < apart)) {
-        alike = seq;
-    }
-    if (!same && (apart == 0 || seq < apart)) {
-        apart = seq;
-        alike = linked ? seq - 1 : alike;
-    }
-    if (!same) {
-        log->forked = log->blocked = true;
-    }
-    if (apart == 0 || (alike == log->alike && apart == log->apart)) {
-        return; /* nothing new */
-    }
-    log->alike = alike < apart ? alike : 0;
-    log->apart = apart;
-    show(session, log, seq);
-    if (apart - log->alike > 1 && !PLANTED("fork-not-searched")) {
-        show(session, log, log->alike + (apart - log->alike) / 2);
-    }
-}
-
-bool session_log_lacks_evidence(const struct session *session, const struct session_log *log) {
-    return session->buckets[bucket_of(&log->log)].known && log->fork.seq > 0 && log->peer_seq >= log->fork.seq &&
-           fork_mark_compare(&log->fork, &log->peer_fork) < 0 && !PLANTED("evidence-kept-home");
-}
-
 /* ---- bodies the peer lacks ---- */
 
 void session_log_want(struct session *session, struct session_log *log, struct wanted wanted) {
@@ -222,6 +181,21 @@ struct look {
     bool full;
 };
 
+void session_log_share(struct session *session, struct session_log *log, bool shared) {
+    if (log->shared == shared) {
+        return;
+    }
+    log->shared = shared;
+    session->buckets[bucket_of(&log->log)].dirty = true;
+    if (shared) {
+        session->shared_count++;
+        session->offers_stale = session->offers_stale || log->claimed || log->offered;
+    } else {
+        session->shared_count--;
+        session_log_unwant(session, log);
+    }
+}
+
 static bool look_at_head(void *arg, const struct log_head *head) {
     struct look *look = arg;
     struct session *session = look->session;
@@ -229,20 +203,27 @@ static bool look_at_head(void *arg, const struct log_head *head) {
     if (log == NULL) {
         return false;
     }
-    if (!log->shared) {
-        log->shared = true;
-        session->shared_count++;
-    }
+    log->named = head->named;
+    session_log_share(session, log, !log->named || log->peer_lists);
     log->walk = session->walk;
+    bool replaced = session_fork_replaced(session, log, head), forked = log->forked;
     if (head->seq < log->head_seq) { /* a branch has made room for the one that a senior has pinned */
-        log->forked = log->blocked = false;
-        log->alike = log->apart = 0;
+        session_fork_ended(log);
+        log->blocked = false;
     }
     log->head_seq = head->seq;
     log->head_hash = head->hash;
     log->fork = head->fork;
     log->cuts = head->cuts;
     log->wanted_at = 0; /* a body it waits for may have come */
+    if (log->forked) {
+        session_fork_look(session, log);
+    }
+    if (replaced && log->forked == forked && log->shared) { /* what the peer has was compared with what is not held any more: it is compared anew */
+        session_fork_ended(log);
+        log->blocked = true;
+        session->buckets[bucket_of(&head->log)].dirty = true;
+    }
     if (!look->full) {
         session->buckets[bucket_of(&head->log)].dirty = true;
     }
@@ -291,10 +272,9 @@ static void drop_unshared(struct session *session) {
         bucket->dirty = true;
         for (size_t i = 0; i < bucket->count; i++) {
             struct session_log *log = bucket->logs[i];
-            if (log->shared && log->walk != session->walk) {
-                log->shared = false;
-                session->shared_count--;
-                session_log_unwant(session, log);
+            if (log->walk != session->walk) {
+                log->named = false;
+                session_log_share(session, log, false);
             }
         }
     }
@@ -332,6 +312,10 @@ void session_log_look(struct session *session) {
     if (views_changed) {
         drop_unshared(session);
     }
+    if (views_changed || changed || session->offers_stale) {
+        session_offer_look(session, views_changed);
+    }
+    session_offer_consider(session);
     if (changed && !session->cut) {
         session_fail(session, ASK(session, each_receipt_since, &session->config.peer_unit, session->seen_version, look_at_receipt, &look));
     }

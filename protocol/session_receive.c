@@ -59,7 +59,7 @@ static void plan_retry(struct session *session, const struct log_id *log, unsign
         session->refused_views = session->config.replica.ops->views_version(session->config.replica.ctx);
         return;
     }
-    if (reason == REFUSED_NO_ROOM) {
+    if (reason == REFUSED_NO_ROOM || reason == REFUSED_QUOTA) {
         session->retry_delay_ms = session->retry_delay_ms < NO_ROOM_MS_MIN ? NO_ROOM_MS_MIN : session->retry_delay_ms;
     } else if (reason == REFUSED_FORK || reason == REFUSED_CUT || session->retries >= RETRIES_MAX) {
         return;
@@ -127,6 +127,7 @@ static void finish(struct session *session) {
     if (entries || receiving->done - receiving->reported >= LAZY_PROGRESS_BYTES) {
         session_receive_progress(session);
     }
+    session_offer_answer(session); /* after progress: so that the peer knows that the offer has been heard */
 }
 
 /* After the disk refused a run: what the item is about is refused, too. */
@@ -221,6 +222,10 @@ static void run_durable(struct session *session) {
         if (log != NULL && log->peer_seq < persist->seq) {
             log->peer_seq = persist->seq; /* the peer has what it sent */
         }
+        struct session_log *beside = persist->kind == PERSIST_BESIDE ? session_log_find(session, &persist->log) : NULL;
+        if (beside != NULL) {
+            session_fork_look(session, beside);
+        }
         if ((persist->kind == PERSIST_ENTRY || persist->kind == PERSIST_BODY) && persist->entry.salt.len > 0) {
             session_log_has_body(session, &persist->log, persist->seq);
         }
@@ -234,6 +239,11 @@ static void run_lost(struct session *session) {
     receiving->failed = true;
     for (size_t i = 0; i < receiving->run_count; i++) {
         const struct persist *persist = &receiving->run[i];
+        struct session_log *beside = persist->kind == PERSIST_BESIDE ? session_log_find(session, &persist->log) : NULL;
+        if (beside != NULL) {
+            beside->yields = false; /* what is kept of it is asked anew */
+            session_fork_look(session, beside);
+        }
         if (persist->kind == PERSIST_RECEIPT) {
             plan_retry(session, &persist->log, REFUSED_NO_ROOM);
         } else if (!PLANTED("ack-before-persist")) {

@@ -67,25 +67,26 @@ static bool held_back(const struct session *session, const struct session_log *l
 
 static bool lacks_entries(const struct session *session, const struct session_log *log) {
     bool own = session->cut && ID_EQUAL(&log->log.node, &session->config.peer); /* a revoked key is given nothing back */
-    return !own && session->buckets[bucket_of(&log->log)].known && !held_back(session, log) && log->peer_seq < log->head_seq;
+    bool known = log->shared ? session->buckets[bucket_of(&log->log)].known : log->claimed || log->offer_known;
+    return !own && known && !held_back(session, log) && log->peer_seq < log->head_seq;
 }
 
 void session_send_consider(struct session *session, struct session_log *log) {
-    if (session->phase != PHASE_OPEN || !log->shared) {
+    if (session->phase != PHASE_OPEN || (!log->shared && !session_offer_gives(log))) {
         return;
     }
     if (log->probing && log->sent_mark > 0 && !session_log_in_flight(session, log)) {
         log->probing = false; /* what was tried has been taken: a refusal would have come before the progress */
     }
     session->probing = session->probing || log->probing;
-    if (lacks_entries(session, log) || log->show[0] > 0 || session_log_lacks_evidence(session, log)) {
+    if (lacks_entries(session, log) || log->offer_due || log->show[0] > 0 || session_fork_lacks_evidence(session, log)) {
         enum lane lane = log->log.kind == LOG_RECOVERY || (log->cuts && log->log.kind == LOG_DIRECTIVE) ? LANE_CUTS : LANE_CONTROL;
         lane_push(session, log, log->log.kind == LOG_REPORT ? LANE_REPORT : lane);
     }
     if (log->wanted_at < log->wanted_count && !held_back(session, log)) {
         lane_push(session, log, log->urgent ? LANE_URGENT : LANE_BODIES);
     }
-    if (log->due_count > 0 && !session->cut) {
+    if (log->due_count > 0 && log->shared && !session->cut) {
         lane_push(session, log, LANE_RECEIPTS);
     }
 }
@@ -127,7 +128,7 @@ static enum status read_entry(struct session *session, struct session_log *log, 
     if (status != STATUS_OK) {
         return status;
     }
-    *entitled = ASK(session, may_hold_body, &session->config.peer_unit, &scratch->header) || PLANTED("entitlement-too-wide");
+    *entitled = session_offer_body_given(session, log, &scratch->header) || PLANTED("entitlement-too-wide");
     *entitled = *entitled && (!session->cut || scratch->header.cls == CLASS_CONTROL);
     if (!*entitled) {
         entry->salt = entry->body = (struct bytes){0};
@@ -158,6 +159,16 @@ static enum fill gather_entry(struct session *session, struct gathering *gatheri
         session_log_want(session, log, (struct wanted){.from = seq, .to = seq});
         log->urgent = log->urgent || header->cls == CLASS_CONTROL;
     }
+    return FILL_NEXT;
+}
+
+static enum fill gather_offer(struct session *session, struct gathering *gathering, struct session_log *log) {
+    const struct item item = {.kind = ITEM_OFFER, .log = log->log, .seq = log->offer_seq, .has_of = log->offer_of.seq > 0, .of = log->offer_of};
+    if (gather(session, gathering, log, log->offer_seq, &item) != FILL_NEXT) {
+        return FILL_FULL;
+    }
+    log->offer_due = false;
+    log->offer_mark = session->line.sent + 1;
     return FILL_NEXT;
 }
 
@@ -196,10 +207,13 @@ static enum fill gather_evidence(struct session *session, struct gathering *gath
 }
 
 static enum fill gather_log(struct session *session, struct gathering *gathering, struct session_log *log) {
+    if (log->offer_due && gather_offer(session, gathering, log) != FILL_NEXT) {
+        return FILL_FULL;
+    }
     if (log->show[0] > 0 && gather_shown(session, gathering, log) != FILL_NEXT) {
         return FILL_FULL;
     }
-    if (session_log_lacks_evidence(session, log) && gather_evidence(session, gathering, log) != FILL_NEXT) {
+    if (session_fork_lacks_evidence(session, log) && gather_evidence(session, gathering, log) != FILL_NEXT) {
         return FILL_FULL;
     }
     while (lacks_entries(session, log)) {
@@ -475,12 +489,15 @@ void session_send_take_refused(struct session *session, struct bytes message) {
         return;
     }
     session->stats.refused_in++;
+    session->stats.refused_reasons |= UINT32_C(1) << reason;
     struct session_log *log = session_log_find(session, &id);
     if (log == NULL) {
         return;
     }
     log->blocked = true;
     log->probing = false;
+    log->not_entitled = reason == REFUSED_NOT_ENTITLED;
+    session->offers_stale = session->offers_stale || log->not_entitled;
     if (log->peer_seq >= seq) {
         log->peer_seq = seq - 1;
     }

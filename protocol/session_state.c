@@ -39,14 +39,15 @@ static void digest_log(struct session *session, struct hash_stream *stream, stru
     if (!session->cut) {
         session_fail(session, ASK(session, each_receipt, &session->config.peer_unit, &log->log, gather_receipt, &gathered));
     }
-    session_fail(session, ASK(session, each_gap, &log->log, count_gap, &bucket->missing));
+    session_fail(session, log->yields ? STATUS_OK : ASK(session, each_gap, &log->log, count_gap, &bucket->missing));
     buffer_init(&element, MESSAGE_BYTES_MAX);
     size_t done = 0;
     do {
         size_t count = gathered.count - done < LOG_STATE_RECEIPTS_MAX ? gathered.count - done : LOG_STATE_RECEIPTS_MAX;
+        struct short_hash head;
         const struct bucket_element said = {.log = log->log,
-                                            .seq = log->head_seq,
-                                            .hash = log->head_hash,
+                                            .seq = session_fork_told(log, &head),
+                                            .hash = head,
                                             .receipts = count > 0 ? gathered.receipts + done : NULL,
                                             .receipt_count = count,
                                             .fork = log->fork};
@@ -68,7 +69,8 @@ static void digest_bucket(struct session *session, struct bucket *bucket) {
     memset(bucket->digest, 0, sizeof bucket->digest);
     hash_stream_init(&stream, "bucket", &session->config.replica.founding->association);
     for (size_t i = 0; i < bucket->count; i++) {
-        if (bucket->logs[i]->shared) {
+        struct short_hash head;
+        if (bucket->logs[i]->shared && session_fork_told(bucket->logs[i], &head) > 0) {
             digest_log(session, &stream, bucket, bucket->logs[i]);
             any = true;
         }
@@ -120,7 +122,8 @@ void session_state_told(struct session *session) {
     for (size_t b = 0; b < BUCKETS; b++) {
         struct bucket *bucket = &session->buckets[b];
         for (size_t i = 0; i < bucket->count; i++) {
-            bucket->logs[i]->told_seq = bucket->logs[i]->shared ? bucket->logs[i]->head_seq : 0;
+            struct short_hash head;
+            bucket->logs[i]->told_seq = bucket->logs[i]->shared ? session_fork_told(bucket->logs[i], &head) : 0;
             bucket->logs[i]->told_fork = bucket->logs[i]->fork;
         }
     }
@@ -153,7 +156,8 @@ static void know_all(struct session *session) {
         bucket->known = true;
         for (size_t i = 0; i < bucket->count; i++) {
             struct session_log *log = bucket->logs[i];
-            log->blocked = log->probing = false;
+            log->blocked = log->yields; /* the branch that is held here is not the peer's */
+            log->probing = false;
             log->peer_fork = log->told_fork;
             if (log->peer_seq < log->told_seq) {
                 log->peer_seq = log->told_seq;
@@ -234,7 +238,7 @@ bool session_state_settle(struct session *session) {
 bool session_state_in_step(const struct session *session) {
     const struct replica *replica = &session->config.replica;
     return session_state_settled(session) && session->has_told && session->has_heard && !session->pending && !session->close_due && !session->peer_burst &&
-           !session->awaiting_close && session->retry_mask == 0 && ID_EQUAL(&session->told.digest, &session->heard.digest) &&
+           !session->awaiting_close && session->retry_mask == 0 && !session_offer_open(session) && ID_EQUAL(&session->told.digest, &session->heard.digest) &&
            same(&session->fresh, &session->told) && session->seen_version == replica->ops->version(replica->ctx) &&
            session->seen_views == replica->ops->views_version(replica->ctx);
 }

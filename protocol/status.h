@@ -52,6 +52,7 @@
     X(NODE_UNKNOWN, 325, 1, "node unknown") \
     X(RECOVERY_KEYS, 326, 1, "not the recovery keys that are needed") \
     X(RECOVERY_NONE, 327, 1, "no recovery keys were made") \
+    X(KEY_REVOKED, 328, 1, "the key of this PC was revoked") \
     X(ROOT_OTHER, 324, 1, "another log of the root than was named") \
     X(PASSPHRASE_WRONG, 318, 1, "wrong passphrase") \
     X(PASSPHRASE_WEAK, 319, 1, "passphrase too short or too long") \

@@ -106,6 +106,10 @@ enum status admit_known(const struct store *store, const struct applicant *appli
     bool ours = node->inviter != TREE_NONE && ID_EQUAL(&tree_node_at(store->tree, node->inviter)->id, &store->self) &&
                 (ID_EQUAL(tree_unit_id(store->tree, node->unit), &applicant->unit) || PLANTED("token-of-another-unit")) &&
                 memcmp(node->signing_key, applicant->signing_key, sizeof applicant->signing_key) == 0;
+    int64_t revocation;
+    if (tree_revoked(store->tree, number, &revocation)) {
+        return STATUS_KEY_ELSEWHERE; /* its old admission is worth nothing any more, and a token would be used up for it */
+    }
     *entry = ours ? node->entry_id : 0;
     return ours ? STATUS_OK : STATUS_KEY_ELSEWHERE;
 }

@@ -13,7 +13,7 @@ struct applicant {
 };
 
 /* Was this key admitted here for this unit before (and the answer got lost)? *entry is that admission's, 0: it was not. KEY_ELSEWHERE: it stands for another
- * unit, or another node has admitted it: links could not tell the two nodes apart. */
+ * unit, or another node has admitted it: links could not tell the two nodes apart; or it is revoked: its admission is of no use any more. */
 CHECKED enum status admit_known(const struct store *store, const struct applicant *applicant, int64_t *entry);
 /* Inside the open transaction: *entry 0 writes the admission and applies it, and *entry becomes its own; else the answer is made from that entry. Appends the
  * `joined` message, which names root. UNIT_OUTSIDE, OUTSIDE_AUTHORITY, LINE_BROKEN, STORE_DAMAGED. */

@@ -57,6 +57,13 @@ void apply_since_fini(struct apply_since *since);
 
 /* ---- store/apply_logs.c ---- */
 
+/* How far a log stands, as its row keeps it: by cuts, pins and forks, and nothing of it where its author does not stand. why: OK where it stands whole. */
+struct apply_standing {
+    int64_t upto;
+    enum status why;
+};
+struct apply_standing apply_standing_of(const struct tree *tree, const struct log_id *log);
+
 /* Gives the control entries of every log that have come, as far as their bodies are held, settles the tree once and judges them. */
 CHECKED enum status apply_control_entries(struct store *store, struct header *header, struct apply_since *since);
 /* Then everything else, log by log as far as bodies are held. */

@@ -219,6 +219,25 @@ static enum status apply_one(struct store *store, int64_t id, struct header *hea
     return status == STATUS_OK && header->cls != CLASS_CONTROL ? apply_entry(store, &entry, header) : status;
 }
 
+struct apply_standing apply_standing_of(const struct tree *tree, const struct log_id *log) {
+    struct tree_standing standing;
+    tree_log_standing(tree, log, &standing);
+    if (log->kind != LOG_RECOVERY && tree_node(tree, &log->node) == TREE_NONE) {
+        return (struct apply_standing){0, STATUS_AUTHOR_UNKNOWN};
+    }
+    return standing.upto >= INT64_MAX ? (struct apply_standing){INT64_MAX, STATUS_OK} : (struct apply_standing){(int64_t)standing.upto, standing.why};
+}
+
+/* From its beginning a log is judged by how it stands now: what makes it stand otherwise later is compared with that. */
+static enum status note_standing(struct store *store, const struct pending *log) {
+    const struct apply_standing standing = apply_standing_of(store->tree, &log->log);
+    struct query query = db_query(store->db, "UPDATE log SET stands = ?, why = ? WHERE id = ?");
+    query_bind_int(&query, standing.upto);
+    query_bind_int(&query, standing.why);
+    query_bind_int(&query, log->id);
+    return query_run(&query);
+}
+
 /* The first whose body this node is entitled to and lacks ends the log for now. */
 static enum status apply_log(struct store *store, struct pending *log, struct header *header) {
     bool waits = false, missing = false;
@@ -239,6 +258,9 @@ static enum status apply_log(struct store *store, struct pending *log, struct he
             status = apply_one(store, id, header);
         }
         log->done += status == STATUS_OK && !missing;
+    }
+    if (status == STATUS_OK && log->done > before && before == 0) {
+        status = note_standing(store, log);
     }
     if (status != STATUS_OK || log->done == before) {
         return status;

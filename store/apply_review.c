@@ -218,31 +218,21 @@ static enum status standing_note(struct standings *list, const struct standing *
     return STATUS_OK;
 }
 
-/* Nothing stands of an author who does not, whatever may be said of his log. */
-static void standing_of(const struct tree *tree, const struct log_id *log, struct tree_standing *out) {
-    tree_log_standing(tree, log, out);
-    if (log->kind != LOG_RECOVERY && tree_node(tree, &log->node) == TREE_NONE) {
-        *out = (struct tree_standing){0, STATUS_AUTHOR_UNKNOWN};
-    }
-}
-
 static enum status standings_read(struct store *store, struct standings *list) {
     struct query query = db_query(store->db, "SELECT id, node, kind, epoch, stands, why, applied FROM log");
     enum status status = STATUS_OK;
     while (status == STATUS_OK && query_next(&query)) {
         struct log_id log = {.kind = (uint8_t)query_int(&query, 2)};
-        struct tree_standing now;
         query_fixed(&query, 1, log.node.b, sizeof log.node.b);
         query_fixed(&query, 3, log.epoch.b, sizeof log.epoch.b);
-        standing_of(store->tree, &log, &now);
-        uint64_t upto = now.upto > INT64_MAX ? INT64_MAX : now.upto, before = (uint64_t)query_int(&query, 4);
-        enum status why = upto == INT64_MAX ? STATUS_OK : now.why;
-        if (upto == before && why == (enum status)query_int(&query, 5)) {
+        const struct apply_standing now = apply_standing_of(store->tree, &log);
+        uint64_t upto = (uint64_t)now.upto, before = (uint64_t)query_int(&query, 4);
+        if (upto == before && now.why == (enum status)query_int(&query, 5)) {
             continue;
         }
         status = standing_note(
             list, &(struct standing){
-                      .id = query_int(&query, 0), .upto = upto, .from = upto < before ? upto : before, .to = (uint64_t)query_int(&query, 6), .why = why});
+                      .id = query_int(&query, 0), .upto = upto, .from = upto < before ? upto : before, .to = (uint64_t)query_int(&query, 6), .why = now.why});
     }
     enum status ended = query_end(&query);
     return status != STATUS_OK ? status : ended;

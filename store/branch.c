@@ -1,6 +1,8 @@
 #include "store/branch.h"
 
 #include "store/apply.h"
+#include "store/beside.h"
+#include "store/bounds.h"
 #include "store/log.h"
 #include "store/record_apply.h"
 
@@ -47,6 +49,32 @@ enum status branch_evidence_load(struct store *store) {
 enum status branch_evidence_give(struct store *store, int64_t log_row_id) {
     store->tree_touched = true;
     return evidence(store, log_row_id);
+}
+
+enum status branch_fork_mark(struct store *store, const struct log_id *log, struct fork_mark *out) {
+    struct log_row row;
+    struct short_hash *const hashes[] = {&out->one, &out->other};
+    size_t count = 0;
+    *out = (struct fork_mark){0};
+    enum status status = log_row(store, log, &row);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct query query =
+        db_query(store->db, "SELECT seq, hash FROM (SELECT f.seq, f.hash FROM fork f WHERE f.log = ?1 UNION SELECT e.seq, e.hash FROM entry e WHERE e.log = ?1)"
+                            " WHERE seq = (SELECT min(seq) FROM fork WHERE log = ?1) ORDER BY hash LIMIT 2");
+    query_bind_int(&query, row.id);
+    for (; count < 2 && query_next(&query); count++) {
+        struct hash hash;
+        out->seq = (uint64_t)query_int(&query, 0);
+        query_fixed(&query, 1, hash.b, sizeof hash.b);
+        *hashes[count] = hash_short(&hash);
+    }
+    status = query_end(&query);
+    if (status != STATUS_OK || count < 2) {
+        *out = (struct fork_mark){0};
+    }
+    return status;
 }
 
 enum status branch_holds(void *ctx, const struct ref *ref, bool *holds) {
@@ -156,6 +184,7 @@ static enum status withdraw_all(struct store *store, const struct branch *branch
 static const char *const making_room[] = {
     "INSERT INTO fork(log, seq, hash, header, signature) SELECT log, seq, hash, header, signature FROM entry WHERE log = ?1 AND seq = ?2 ON CONFLICT DO "
     "NOTHING",
+    "DELETE FROM fallen WHERE log = ?1 AND seq >= ?2 AND peer IS NOT NULL AND hash IN (SELECT hash FROM entry WHERE log = ?1 AND seq >= ?2)",
     "DELETE FROM fork WHERE log = ?1 AND seq = ?2 AND hash NOT IN (SELECT hash FROM fork WHERE log = ?1 AND seq = ?2 ORDER BY hash LIMIT 2)",
     "INSERT INTO fallen(log, seq, hash, header, signature, salt, body, body_state) SELECT log, seq, hash, header, signature, salt, body, body_state"
     " FROM entry WHERE log = ?1 AND seq >= ?2 ON CONFLICT DO NOTHING",
@@ -171,6 +200,9 @@ static enum status make_room(struct store *store, const struct branch *branch, s
     store->fresh_count = 0; /* ids may be given again to entries that come back */
     for (size_t i = 0; status == STATUS_OK && i < sizeof making_room / sizeof *making_room; i++) {
         status = run(store, making_room[i], branch);
+    }
+    if (status == STATUS_OK) {
+        status = bounds_recount(store, branch->row);
     }
     return status == STATUS_OK ? log_changed(store, branch->row) : status;
 }
@@ -219,6 +251,9 @@ static enum status come_back(struct store *store, const struct branch *branch, c
     enum status status = STATUS_OK;
     while (status == STATUS_OK && came) {
         status = come_back_one(store, branch, first, header, &came);
+    }
+    if (status == STATUS_OK) {
+        status = bounds_recount(store, branch->row);
     }
     return status == STATUS_OK ? log_changed(store, branch->row) : status;
 }
@@ -276,20 +311,10 @@ static enum status is_other(struct store *store, const struct branch *branch, co
     bool more = true;
     *out = false;
     for (uint64_t seq = branch->from; status == STATUS_OK && more && seq <= wanted->seq; seq++) {
+        struct hash next;
         *out = seq == wanted->seq && memcmp(at.b, wanted->hash.b, sizeof wanted->hash.b) != 0;
-        more = false;
-        struct query query = db_query(store->db, "SELECT hash, header FROM fallen WHERE log = ? AND seq = ?");
-        query_bind_int(&query, branch->row);
-        query_bind_int(&query, (int64_t)seq + 1);
-        while (status == STATUS_OK && !more && query_next(&query)) {
-            status = header_decode(header, query_blob(&query, 1)) == STATUS_OK ? STATUS_OK : STATUS_STORE_DAMAGED;
-            more = status == STATUS_OK && ID_EQUAL(&header->prev, &at);
-            if (more) {
-                query_fixed(&query, 0, at.b, sizeof at.b);
-            }
-        }
-        enum status ended = query_end(&query);
-        status = status != STATUS_OK ? status : ended;
+        status = beside_next(store, branch->row, seq, &at, header, &next, &more);
+        at = next;
     }
     return status;
 }
@@ -309,32 +334,47 @@ enum status branch_return(struct store *store, int64_t log_row_id, const struct 
 
 /* ---- all together ---- */
 
-/* Has what is held to make room? Where a pinned entry has not come it may be on either branch: then the one held makes room whenever another is shown, so that
- * each has its turn to grow up to it. */
-static bool makes_room(const struct store *store, struct branch *branch, uint64_t forked) {
+/* A log that makes room: for whatever is pinned, or for the branch of this first entry, which leads to an entry that is wanted. */
+struct leaving {
+    struct branch branch;
+    bool leads;
+    struct hash first;
+};
+
+/* Has what is held to make room? forked: where the log forks. */
+static enum status makes_room(struct store *store, struct leaving *leaving, uint64_t forked, struct header *header, bool *out) {
+    struct branch *branch = &leaving->branch;
     struct ref wanted;
-    if (tree_other_branch(store->tree, &branch->log, &branch->from)) {
-        return true;
+    leaving->leads = false;
+    *out = tree_other_branch(store->tree, &branch->log, &branch->from);
+    if (*out || !tree_wanted(store->tree, &branch->log, &wanted)) {
+        return STATUS_OK;
     }
     branch->from = forked;
-    return branch->row == store->fork_shown && tree_wanted(store->tree, &branch->log, &wanted);
+    enum status status = beside_leads(store, branch->row, forked, &wanted, header, &leaving->first, &leaving->leads);
+    *out = leaving->leads;
+    return status;
 }
 
 /* The next log by row that has to make room. */
-static enum status next_branch(struct store *store, struct branch *branch, bool *found) {
+static enum status next_branch(struct store *store, struct leaving *leaving, struct header *header, bool *found) {
+    struct branch *branch = &leaving->branch;
     struct query query = db_query(
         store->db,
         "SELECT l.id, l.node, l.kind, l.epoch, l.head_seq, min(f.seq) FROM fork f JOIN log l ON l.id = f.log WHERE l.id > ? GROUP BY l.id ORDER BY l.id");
     query_bind_int(&query, branch->row);
+    enum status status = STATUS_OK;
     *found = false;
-    while (!*found && query_next(&query)) {
+    while (status == STATUS_OK && !*found && query_next(&query)) {
         branch->row = query_int(&query, 0);
         query_fixed(&query, 1, branch->log.node.b, sizeof branch->log.node.b);
         branch->log.kind = (uint8_t)query_int(&query, 2);
         query_fixed(&query, 3, branch->log.epoch.b, sizeof branch->log.epoch.b);
-        *found = makes_room(store, branch, (uint64_t)query_int(&query, 5)) && branch->from >= 1 && branch->from <= (uint64_t)query_int(&query, 4);
+        status = makes_room(store, leaving, (uint64_t)query_int(&query, 5), header, found);
+        *found = *found && branch->from >= 1 && (leaving->leads || branch->from <= (uint64_t)query_int(&query, 4));
     }
-    return query_end(&query);
+    enum status ended = query_end(&query);
+    return status != STATUS_OK ? status : ended;
 }
 
 static enum status hash_at(struct store *store, const struct branch *branch, struct hash *out) {
@@ -347,28 +387,33 @@ static enum status hash_at(struct store *store, const struct branch *branch, str
     return query_end(&query);
 }
 
+static enum status take_place(struct store *store, const struct leaving *leaving, struct header *header) {
+    const struct branch *branch = &leaving->branch;
+    struct hash fell = {0};
+    enum status status = hash_at(store, branch, &fell);
+    if (status == STATUS_OK) {
+        status = make_room(store, branch, header);
+    }
+    if (status == STATUS_OK && leaving->leads) {
+        status = come_back(store, branch, &leaving->first, header);
+    }
+    if (status == STATUS_OK) {
+        status = store_load_tree(store);
+    }
+    return status == STATUS_OK && !leaving->leads ? try_fallen(store, branch, &fell, header) : status;
+}
+
 enum status branch_review(struct store *store, struct header *header, bool *anew) {
-    struct branch branch = {0};
+    struct leaving leaving = {0};
     bool found;
-    enum status status = next_branch(store, &branch, &found);
+    enum status status = next_branch(store, &leaving, header, &found);
     while (status == STATUS_OK && found) {
         *anew = true;
         store->tree_touched = true;
-        struct hash fell = {0};
-        status = hash_at(store, &branch, &fell);
+        status = take_place(store, &leaving, header);
         if (status == STATUS_OK) {
-            status = make_room(store, &branch, header);
-        }
-        if (status == STATUS_OK) {
-            status = store_load_tree(store);
-        }
-        if (status == STATUS_OK) {
-            status = try_fallen(store, &branch, &fell, header);
-        }
-        if (status == STATUS_OK) {
-            status = next_branch(store, &branch, &found);
+            status = next_branch(store, &leaving, header, &found);
         }
     }
-    store->fork_shown = 0;
     return status;
 }

@@ -6,6 +6,7 @@
 #ifndef STORE_BRANCH_H
 #define STORE_BRANCH_H
 
+#include "protocol/message.h"
 #include "store/internal.h"
 
 /* Gives evidence of forks to the tree, of all logs or of one row; of one row again when its log has grown, as a pin may name what is held now. It takes effect
@@ -17,6 +18,8 @@ enum status branch_holds(void *ctx, const struct ref *ref, bool *holds);
 /* Branches that have to make room do. *anew: some did; the tree was made anew, and all views have to be: a pin that chose another branch is the rarest
  * of things, and anything may rest on it. header: room for one. */
 CHECKED enum status branch_review(struct store *store, struct header *header, bool *anew);
+/* What is known of a fork of the log, in the two lowest hashes at its lowest seq; seq 0: nothing. */
+CHECKED enum status branch_fork_mark(struct store *store, const struct log_id *log, struct fork_mark *out);
 /* Is an entry of this hash one of a branch of the log that fell? Is there evidence of a fork of the log; did a branch of it fall? */
 CHECKED enum status branch_has_fallen(struct store *store, int64_t log_row_id, uint64_t seq, const struct hash *hash, bool *out);
 CHECKED enum status branch_marks(struct store *store, int64_t log_row_id, bool *forked, bool *fallen);

@@ -114,7 +114,7 @@ static enum status logs_check(struct check *check) {
         walk.log.kind = (uint8_t)query_int(&query, 2);
         query_fixed(&query, 3, walk.log.epoch.b, sizeof walk.log.epoch.b);
         query_fixed(&query, 5, walk.head_hash.b, sizeof walk.head_hash.b);
-        uint32_t node = tree_node(store->tree, &walk.log.node);
+        uint32_t node = tree_known_node(store->tree, &walk.log.node); /* it need not stand any more: what it wrote is kept */
         walk.has_key = node != TREE_NONE;
         if (walk.has_key)
             memcpy(walk.key, tree_node_at(store->tree, node)->signing_key, sizeof walk.key);
@@ -136,11 +136,73 @@ static enum status forks_check(struct check *check) {
         query_fixed(&query, 0, hash.b, sizeof hash.b);
         header_hash(&computed, &store->founding.association, header);
         bool whole = ID_EQUAL(&hash, &computed) && header_decode(check->header, header) == STATUS_OK;
-        uint32_t node = whole ? tree_node(store->tree, &check->header->log.node) : TREE_NONE;
+        uint32_t node = whole ? tree_known_node(store->tree, &check->header->log.node) : TREE_NONE;
         if (whole && node != TREE_NONE)
             whole = header_verify(&store->founding, check->header, header, query_blob(&query, 2), tree_node_at(store->tree, node)->signing_key) == STATUS_OK;
         if (!whole)
             status = finding(check, "evidence of a fork damaged", "fork");
+    }
+    enum status ended = query_end(&query);
+    return ended != STATUS_OK ? ended : status;
+}
+
+/* Does what a branch beside its log begins with, or goes on from, stand in the log or beside it? One on its way (peer) may have lost its beginning. */
+static enum status fallen_follows(struct check *check, int64_t row, uint64_t seq, const struct hash *prev, bool *out) {
+    struct query query = db_query(check->store->db, "SELECT 1 FROM entry WHERE log = ?1 AND seq = ?2 AND hash = ?3 UNION ALL"
+                                                    " SELECT 1 FROM fallen WHERE log = ?1 AND seq = ?2 AND hash = ?3 LIMIT 1");
+    query_bind_int(&query, row);
+    query_bind_int(&query, (int64_t)seq - 1);
+    query_bind_blob(&query, bytes_of(prev->b, sizeof prev->b));
+    *out = query_next(&query);
+    return query_end(&query);
+}
+
+/* One row of those below. *what NULL: it is whole. */
+static enum status fallen_one(struct check *check, struct query *query, const struct log_id *log, const char **what) {
+    struct store *store = check->store;
+    struct header *header = check->header;
+    const uint64_t seq = (uint64_t)query_int(query, 4);
+    struct hash hash, computed;
+    struct bytes bytes = query_blob(query, 6);
+    uint32_t node = tree_known_node(store->tree, &log->node);
+    bool follows = true;
+    query_fixed(query, 5, hash.b, sizeof hash.b);
+    header_hash(&computed, &store->founding.association, bytes);
+    buffer_clear(&check->body);
+    enum status status = log_take_body(store, query_blob(query, 9), &check->body);
+    if (status != STATUS_OK && status != STATUS_STORE_DAMAGED && status != STATUS_TOO_LARGE)
+        return status;
+    *what = NULL;
+    if (!ID_EQUAL(&computed, &hash) || header_decode(header, bytes) != STATUS_OK || header->seq != seq || !log_id_equal(&header->log, log)) {
+        *what = "header damaged";
+        return STATUS_OK;
+    }
+    if (node != TREE_NONE && header_verify(&store->founding, header, bytes, query_blob(query, 7), tree_node_at(store->tree, node)->signing_key) != STATUS_OK)
+        *what = "signature bad";
+    else if (query_int(query, 10) == BODY_HELD &&
+             body_verify(&store->founding.association, header, query_blob(query, 8), buffer_bytes(&check->body)) != STATUS_OK)
+        *what = "body damaged";
+    if (*what != NULL || seq == 1 || query_int(query, 11) != 0)
+        return STATUS_OK;
+    status = fallen_follows(check, query_int(query, 0), seq, &header->prev, &follows);
+    *what = follows ? NULL : "chain broken";
+    return status;
+}
+
+/* Branches kept beside their logs: what fell may have to come back. */
+static enum status fallen_check(struct check *check) {
+    enum status status = STATUS_OK;
+    struct query query = db_query(check->store->db, "SELECT l.id, l.node, l.kind, l.epoch, f.seq, f.hash, f.header, f.signature, f.salt, f.body, f.body_state,"
+                                                    " f.peer IS NOT NULL FROM fallen f JOIN log l ON l.id = f.log");
+    while (status == STATUS_OK && query_next(&query)) {
+        const char *what;
+        struct log_id log = {.kind = (uint8_t)query_int(&query, 2)};
+        query_fixed(&query, 1, log.node.b, sizeof log.node.b);
+        query_fixed(&query, 3, log.epoch.b, sizeof log.epoch.b);
+        const uint64_t seq = (uint64_t)query_int(&query, 4);
+        status = fallen_one(check, &query, &log, &what);
+        if (status == STATUS_OK && what != NULL)
+            status = finding_at(check, what, &log, seq);
     }
     enum status ended = query_end(&query);
     return ended != STATUS_OK ? ended : status;
@@ -160,7 +222,7 @@ static enum status receipts_check(struct check *check) {
         log.kind = (uint8_t)query_int(&query, 3);
         query_fixed(&query, 4, log.epoch.b, sizeof log.epoch.b);
         bool whole = receipt_decode(&receipt, bytes) == STATUS_OK && log_id_equal(&receipt.log, &log) && receipt.seq == (uint64_t)query_int(&query, 5);
-        uint32_t node = whole ? tree_node(store->tree, &receipt.holder) : TREE_NONE;
+        uint32_t node = whole ? tree_known_node(store->tree, &receipt.holder) : TREE_NONE;
         const uint8_t *key = node != TREE_NONE                         ? tree_node_at(store->tree, node)->signing_key
                              : ID_EQUAL(&receipt.holder, &store->self) ? store->keys->signing_public /* before the own admission has come */
                                                                        : NULL;
@@ -225,6 +287,8 @@ enum status check_run(struct store *store, json_t *findings, struct check_counts
         status = logs_check(&check);
     if (status == STATUS_OK)
         status = forks_check(&check);
+    if (status == STATUS_OK)
+        status = fallen_check(&check);
     if (status == STATUS_OK)
         status = receipts_check(&check);
     if (status == STATUS_OK)

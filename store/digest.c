@@ -1,16 +1,19 @@
 #include "store/digest.h"
 
+#include "protocol/planted.h"
 #include "store/digest_scope.h"
+#include "store/extract.h"
 #include "store/record.h"
 
 #include <stdlib.h>
 
 enum { ITEM_BYTES_MAX = 16 * 1024 * 1024, JUDGED_CACHE = 4096 };
-enum { ITEM_UNIT = 1, ITEM_NODE, ITEM_LEVELS, ITEM_FORM, ITEM_RECORD, ITEM_DOCUMENT, ITEM_ASIDE, ITEM_LOG };
+enum { ITEM_UNIT = 1, ITEM_NODE, ITEM_LEVELS, ITEM_FORM, ITEM_RECORD, ITEM_DOCUMENT, ITEM_ASIDE, ITEM_LOG, ITEM_EXTRACT };
 
 struct judged {
     int64_t entry;
     bool may, stands; /* both may hold it; (of one that is for others than this node) it may stand by its header */
+    bool past;        /* past a cut or a fork of its log */
     uint8_t cls;
 };
 struct digest {
@@ -251,7 +254,10 @@ static const struct judged *judge(struct digest *digest, int64_t entry_id) {
         struct hash hash;
         query_fixed(&query, 1, hash.b, sizeof hash.b);
         if (header_decode(digest->header, query_blob(&query, 0)) == STATUS_OK) {
+            struct tree_standing standing;
+            tree_log_standing(store->tree, &digest->header->log, &standing);
             kept->cls = digest->header->cls;
+            kept->past = digest->header->seq > standing.upto;
             kept->stands = kept->cls == CLASS_CONTROL || tree_entry_verdict(store->tree, digest->header, &hash) == STATUS_OK;
             kept->may = may_hold(store->tree, digest->scope.unit, digest->header) && may_hold(store->tree, digest->scope.with, digest->header);
         } else {
@@ -288,12 +294,24 @@ static enum status record_add(void *arg, const struct record_item *item) {
     return status;
 }
 
-/* Documents by their entries: those of which nothing is set aside here, and those whose body is for others than this node. */
+/* Has the body of a held entry of class document a document in it? One with a reason alone has no row of its own in the views. */
+static enum status has_document(struct digest *digest, int64_t entry_id, bool *out) {
+    struct stored_entry stored;
+    struct body_reader reader;
+    struct change change;
+    enum status status = log_read(digest->store, entry_id, &stored, NULL);
+    *out = false;
+    if (status == STATUS_OK && body_open(&reader, stored.entry.body, CLASS_DOCUMENT) == STATUS_OK)
+        while (body_next(&reader, &change))
+            *out = *out || change.kind == CHANGE_DOCUMENT;
+    return status;
+}
+
+/* Entries of class document of which nothing is set aside here, a reason alone, too; and those whose body is for others than this node. */
 static enum status documents_add(struct digest *digest) {
-    struct query query =
-        db_query(digest->store->db, "SELECT e.id, e.hash FROM entry e JOIN (SELECT entry AS id FROM document EXCEPT SELECT entry FROM set_aside"
-                                    " UNION SELECT id FROM entry WHERE body_state = 3) d"
-                                    " ON d.id = e.id ORDER BY e.hash");
+    struct query query = db_query(digest->store->db, "SELECT e.id, e.hash, e.body_state = 3 OR EXISTS (SELECT 1 FROM document d WHERE d.entry = e.id) FROM entry e"
+                                                     " JOIN log l ON l.id = e.log WHERE (e.body_state = 3 OR (e.body_state = 1 AND e.seq <= l.applied))"
+                                                     " AND NOT EXISTS (SELECT 1 FROM set_aside s WHERE s.entry = e.id) ORDER BY e.hash");
     enum status status = STATUS_OK;
     while (status == STATUS_OK && query_next(&query)) {
         struct hash hash;
@@ -301,6 +319,11 @@ static enum status documents_add(struct digest *digest) {
         const struct judged *judged = judge(digest, query_int(&query, 0));
         status = digest->status;
         if (status != STATUS_OK || !judged->may || !judged->stands || judged->cls != CLASS_DOCUMENT)
+            continue;
+        bool lost = false; /* a document that the views should have */
+        if (query_int(&query, 2) == 0)
+            status = has_document(digest, query_int(&query, 0), &lost);
+        if (status != STATUS_OK || lost)
             continue;
         struct writer writer = item_begin(digest, 2, ITEM_DOCUMENT);
         writer_bin(&writer, bytes_of(hash.b, sizeof(struct short_hash)));
@@ -310,7 +333,7 @@ static enum status documents_add(struct digest *digest) {
     return ended != STATUS_OK ? ended : status;
 }
 
-/* What stands past a cut or a fork, not every office holds: the log's own item says it. */
+/* What is past a cut or a fork, not every office holds, whatever else may be said of it; the log's own item says it. */
 static enum status asides_add(struct digest *digest) {
     static_assert(STATUS_FORK == 305 && STATUS_AUTHOR_CUT == 313, "the statement below says the same");
     struct query query = db_query(digest->store->db, "SELECT s.entry, s.place, s.reason, e.hash FROM set_aside s JOIN entry e ON e.id = s.entry"
@@ -320,7 +343,8 @@ static enum status asides_add(struct digest *digest) {
         const struct digest_aside aside = {query_int(&query, 0), (uint32_t)query_int(&query, 1), (enum status)query_int(&query, 2)};
         struct hash hash;
         query_fixed(&query, 3, hash.b, sizeof hash.b);
-        bool in = holdable(digest, aside.entry);
+        const struct judged *judged = judge(digest, aside.entry);
+        bool in = judged->may && (!judged->past || PLANTED("open-fork-in-digest"));
         status = digest->status;
         if (status == STATUS_OK && in)
             status = digest_scope_concerns(digest->store, &digest->scope, &aside, digest->header, &in);
@@ -368,6 +392,19 @@ static enum status logs_add(struct digest *digest) {
     return ended != STATUS_OK ? ended : status;
 }
 
+/* ---- extracts ---- */
+
+static enum status extract_add(void *arg, int64_t entry, const struct short_hash *hash, uint32_t place, const struct unit_id *id) {
+    struct digest *digest = arg;
+    uint32_t unit = tree_unit(digest->store->tree, id);
+    if (unit == TREE_NONE || !tree_is_under(digest->store->tree, unit, digest->scope.lower, TREE_TODAY) || !holdable(digest, entry) || digest->status != STATUS_OK)
+        return digest->status;
+    struct writer writer = item_begin(digest, 3, ITEM_EXTRACT);
+    writer_bin(&writer, bytes_of(hash->b, sizeof hash->b));
+    writer_uint(&writer, place);
+    return item_end(digest, &writer);
+}
+
 /* ---- the whole ---- */
 
 static enum status all_add(struct digest *digest) {
@@ -386,7 +423,9 @@ static enum status all_add(struct digest *digest) {
         status = documents_add(digest);
     if (status == STATUS_OK)
         status = asides_add(digest);
-    return status == STATUS_OK ? logs_add(digest) : status;
+    if (status == STATUS_OK)
+        status = logs_add(digest);
+    return status == STATUS_OK ? extract_walk(digest->store, extract_add, digest) : status;
 }
 
 enum status digest_of(struct store *store, uint32_t unit, uint32_t with, struct hash *out) {

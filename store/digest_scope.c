@@ -53,7 +53,23 @@ bool digest_scope_has(const struct digest_scope *scope, uint32_t unit) {
 /* ---- the unit concerned ---- */
 
 /* The unit that a control change names. False: of a kind that names none here. */
-static enum status control_unit(const struct change *change, struct unit_id *out, bool *named) {
+/* The unit of the node that a revocation names, or of the author of the first entry that a pin, fork decision or erasure names. Who does not know that node has
+ * another verdict than who does, and neither is wrong: then it is no unit's. */
+static void unit_of_named(const struct store *store, const struct change *change, struct unit_id *out) {
+    struct reader reader;
+    struct node_id node = {0};
+    reader_init(&reader, change->payload);
+    (void)reader_array(&reader, 1, MEMBERS_MAX);
+    if (change->kind == CHANGE_PIN || change->kind == CHANGE_ERASE)
+        (void)reader_array(&reader, 1, TRUST_REFS_MAX);
+    if (change->kind != CHANGE_REVOCATION)
+        (void)reader_array(&reader, 1, MEMBERS_MAX);
+    reader_fixed(&reader, node.b, sizeof node.b);
+    uint32_t at = reader.status == STATUS_OK ? tree_node(store->tree, &node) : TREE_NONE;
+    *out = at == TREE_NONE ? (struct unit_id){0} : *tree_unit_id(store->tree, tree_node_at(store->tree, at)->unit);
+}
+
+static enum status control_unit(const struct store *store, const struct change *change, struct unit_id *out, bool *named) {
     enum status status = STATUS_OK;
     *named = true;
     if (change->kind == CHANGE_UNIT) {
@@ -78,6 +94,8 @@ static enum status control_unit(const struct change *change, struct unit_id *out
         (void)reader_array(&reader, 1, MEMBERS_MAX);
         reader_fixed(&reader, out->b, sizeof out->b);
         status = reader.status;
+    } else if (change->kind == CHANGE_REVOCATION || change->kind == CHANGE_PIN || change->kind == CHANGE_FORK_DECISION || change->kind == CHANGE_ERASE) {
+        unit_of_named(store, change, out);
     } else {
         *named = false;
     }
@@ -87,7 +105,8 @@ static enum status control_unit(const struct change *change, struct unit_id *out
     return STATUS_OK;
 }
 
-static enum status change_unit(const struct entry *entry, const struct header *header, const struct digest_aside *aside, struct unit_id *out, bool *named) {
+static enum status change_unit(const struct store *store, const struct entry *entry, const struct header *header, const struct digest_aside *aside,
+                               struct unit_id *out, bool *named) {
     *named = false;
     if (header->cls == CLASS_RECORD && header->audience_count == 1) {
         *out = header->audience[0].unit;
@@ -103,7 +122,7 @@ static enum status change_unit(const struct entry *entry, const struct header *h
     while (body_next(&reader, &change)) {
         if (change.place != aside->place)
             continue;
-        status = control_unit(&change, out, named);
+        status = control_unit(store, &change, out, named);
         break;
     }
     return status;
@@ -116,7 +135,7 @@ enum status digest_scope_concerns(struct store *store, const struct digest_scope
     bool named;
     enum status status = log_read(store, aside->entry, &stored, header);
     if (status == STATUS_OK)
-        status = change_unit(&stored.entry, header, aside, &id, &named);
+        status = change_unit(store, &stored.entry, header, aside, &id, &named);
     if (status != STATUS_OK)
         return status;
     uint32_t unit = 0; /* the recovery log's author stands above the root */

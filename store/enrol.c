@@ -5,10 +5,7 @@
 #include "store/admit.h"
 #include "store/structure.h"
 
-enum {
-    OPEN_TOKENS_MAX = 20000,     /* a token for every unit of the country, and again as many */
-    CLOCK_PLAUSIBLE = 1735689600 /* 2025-01-01: a clock before that has not been set, as one whose battery is empty begins anew */
-};
+enum { OPEN_TOKENS_MAX = 20000 /* a token for every unit of the country, and again as many */ };
 
 static void secret_hash(const struct store *store, const uint8_t secret[TOKEN_SECRET_BYTES], struct hash *out) {
     keys_hash(out, "secret", &store->founding.association, bytes_of(secret, TOKEN_SECRET_BYTES), (struct bytes){0});
@@ -22,7 +19,7 @@ static enum status follow_clock(struct store *store, int64_t now) {
     struct query query = db_query(store->db, "UPDATE invitation SET expires = ?1 + expires - invited, invited = ?1"
                                              " WHERE signing_key IS NULL AND (invited > ?1 OR (invited < ?2 AND ?1 >= ?2))");
     query_bind_int(&query, now);
-    query_bind_int(&query, CLOCK_PLAUSIBLE);
+    query_bind_int(&query, OS_TIME_PLAUSIBLE);
     return query_run(&query);
 }
 
@@ -150,7 +147,7 @@ static enum status invitation_verify(const struct store *store, const struct inv
 
 /* By this PC's clock, where that was right: see follow_clock. */
 static bool expired(const struct invitation *invitation, int64_t now) {
-    bool doubtful = invitation->invited > now || (invitation->invited < CLOCK_PLAUSIBLE && now >= CLOCK_PLAUSIBLE);
+    bool doubtful = invitation->invited > now || (invitation->invited < OS_TIME_PLAUSIBLE && now >= OS_TIME_PLAUSIBLE);
     return !doubtful && now > invitation->expires;
 }
 

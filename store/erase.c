@@ -57,16 +57,19 @@ static enum status erasure_at(struct store *store, const struct named *item, str
 /* Of a branch that fell nothing is left either. */
 static enum status erase_fallen(struct store *store, int64_t log, const struct ref *ref) {
     struct query query =
-        db_query(store->db, "UPDATE fallen SET salt = NULL, body = NULL, body_state = 4 WHERE log = ? AND seq = ? AND substr(hash, 1, 16) = ?");
+        db_query(store->db, "UPDATE fallen SET salt = NULL, body = NULL, body_state = 4 WHERE log = ? AND seq = ? AND substr(hash, 1, 16) = ? AND body_state = 1");
     query_bind_int(&query, log);
     query_bind_int(&query, (int64_t)ref->seq);
     query_bind_blob(&query, bytes_of(ref->hash.b, sizeof ref->hash.b));
-    return query_run(&query);
+    enum status status = query_run(&query);
+    store->erased = store->erased || (status == STATUS_OK && db_changes(store->db) > 0);
+    return status;
 }
 
 /* Out of the views while its body is there to say what it wrote, then the body. */
 static enum status erase_entry(struct store *store, int64_t id, int64_t log, int64_t state, struct header *header) {
     enum status status = state == BODY_HELD ? apply_withdraw(store, id, header) : STATUS_OK;
+    store->erased = true;
     if (status == STATUS_OK) {
         status = apply_take_back_all(store, id);
     }
@@ -133,5 +136,50 @@ enum status erase_review(struct store *store) {
     free(erasure);
     free(header);
     free(list.items);
+    return status;
+}
+
+/* ---- for people ---- */
+
+static bool tell(const struct store *store, const struct header *header, const struct hash *hash, const struct erasure *erasure, erase_each_fn *fn,
+                 void *arg) {
+    struct erased_item told = {.reason = erasure->has_reason ? &erasure->reason : NULL, .time = header->time, .first = true};
+    header_ref(&told.by, header, hash);
+    for (size_t i = 0; i < erasure->entries.count; i++) {
+        told.entry = &erasure->entries.items[i];
+        if (!tree_erased(store->tree, told.entry)) {
+            continue;
+        }
+        if (!fn(arg, &told)) {
+            return false;
+        }
+        told.first = false;
+    }
+    return true;
+}
+
+enum status erase_each(struct store *store, erase_each_fn *fn, void *arg) {
+    struct named_list list = {0};
+    struct header *header = malloc(sizeof *header);
+    struct erasure *erasure = malloc(sizeof *erasure);
+    enum status status = header == NULL || erasure == NULL ? STATUS_NO_MEMORY : tree_erases(store->tree) ? named_read(store, &list) : STATUS_OK;
+    bool more = true;
+    for (size_t i = list.count; status == STATUS_OK && more && i > 0; i--) {
+        struct stored_entry entry;
+        const struct named *item = &list.items[i - 1];
+        if (tree_verdict(store->tree, item->entry, item->place) != STATUS_OK) {
+            continue;
+        }
+        status = erasure_at(store, item, header, erasure);
+        if (status == STATUS_OK) {
+            status = log_read(store, item->entry, &entry, NULL);
+        }
+        if (status == STATUS_OK) {
+            more = tell(store, header, &entry.hash, erasure, fn, arg);
+        }
+    }
+    free(list.items);
+    free(erasure);
+    free(header);
     return status;
 }

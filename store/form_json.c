@@ -465,8 +465,30 @@ static void read_fields(struct reading *reading, const json_t *object, struct fo
     check_between(reading, form);
 }
 
+/* What goes on beyond the reach, and which figures are too small to be shown: an extension of the form (docs/protocol.md 5.4). */
+static void read_extract(struct reading *reading, const json_t *object, const struct path *top, struct form *form) {
+    const json_t *extract = json_object_get(object, "extract"), *below = json_object_get(object, "suppress_below");
+    struct path path = path_of("extract");
+    form->extract = bool_member(reading, object, top, "extract");
+    if (form->extract && (form->reach == 0 || form->reach == REACH_PRIVATE))
+        tell(reading, STATUS_FORM_INVALID, &path, extract, "reach of a level");
+    path = path_of("suppress_below");
+    if (below != NULL && (!json_is_integer(below) || json_integer_value(below) < 2 || json_integer_value(below) > FORM_SUPPRESS_BELOW_MAX))
+        tell(reading, STATUS_FORM_INVALID, &path, below, "2 to 1000");
+    else if (below != NULL)
+        form->suppress_below = (uint16_t)json_integer_value(below);
+    struct buffer bytes;
+    buffer_init(&bytes, 64);
+    enum status status = form_extensions_encode(form->extract, form->suppress_below, &bytes);
+    void *kept = status == STATUS_OK && bytes.len > 0 ? keep(reading, bytes.len) : NULL;
+    if (kept != NULL)
+        form->extensions = bytes_of(memcpy(kept, bytes.data, bytes.len), bytes.len);
+    reading->no_memory = reading->no_memory || status == STATUS_NO_MEMORY;
+    buffer_fini(&bytes);
+}
+
 static void read_form(struct reading *reading, const json_t *object, struct form *form) {
-    static const char *const known[] = {"name", "title", "period", "window", "levels", "list", "reach", "policy", "due", "fields", NULL};
+    static const char *const known[] = {"name", "title", "period", "window", "levels", "list", "reach", "extract", "suppress_below", "policy", "due", "fields", NULL};
     const struct path top = path_of("%s", "");
     unknown_members(reading, object, &top, known);
     form->label = 1;
@@ -488,6 +510,7 @@ static void read_form(struct reading *reading, const json_t *object, struct form
         int reach = level_value(reading, json_object_get(object, "reach"), &path, "private", REACH_PRIVATE);
         form->reach = reach >= 0 ? (uint8_t)reach : 0;
     }
+    read_extract(reading, object, &top, form);
     read_levels(reading, object, form);
     read_due(reading, object, form);
     read_fields(reading, object, form);

@@ -97,6 +97,8 @@ json_t *form_write_json(const struct form *form) {
     set(out, "levels", form->level_count > 0 ? levels(form) : NULL);
     set(out, "list", form->list ? json_true() : NULL);
     set(out, "reach", form->reach == REACH_PRIVATE ? json_string("private") : json_integer(form->reach));
+    set(out, "extract", form->extract ? json_true() : NULL);
+    set(out, "suppress_below", form->suppress_below > 0 ? json_integer(form->suppress_below) : NULL);
     set(out, "policy", json_string(form_words_text(form_words_policy, form->policy)));
     set(out, "due", form->due_count > 0 ? due(form) : NULL);
     for (size_t i = 0; i < form->field_count; i++)

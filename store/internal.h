@@ -9,9 +9,13 @@
 #include "store/tree.h"
 
 struct request_cache;
+struct bounds;
 
 /* What store_prepare has made of a new store, and how much of its directory's path was there before: for store_abandon. */
 struct store_made { size_t directory_there; bool lock, keys, database; };
+
+/* What extract_cut looked at last: the store's version, its views, the greatest entry. */
+struct extracted { uint64_t version, views; int64_t entry; };
 
 struct store {
     char dir[1024];
@@ -28,6 +32,7 @@ struct store {
     struct line line_hint;           /* from the answer to join, until the views know better */
     uint64_t version, views_version; /* version is kept in the database, views_version counts from open */
     uint64_t views_reviewed;         /* the views by which bodies were last judged: bodies_review */
+    struct extracted extracted;      /* zero: not since this process opened the store */
     struct header *scratch;          /* one decoded header for short use */
     json_t *uplinks;                 /* what the daemon told, for status */
     json_t *config;                  /* behind store_config: what was handed out */
@@ -40,10 +45,11 @@ struct store {
     struct buffer replica_entry, replica_part, replica_receipt, replica_evidence; /* behind the replica's functions of these names */
     struct header *seen_header;      /* behind log_has_seen */
     bool tree_touched;               /* control changes came in the open transaction: its rollback makes the tree anew */
-    int64_t fork_shown;              /* the log of which another branch was shown in the open transaction; 0: none (store/branch.c) */
+    bool erased;                     /* bodies went in the open transaction: its commit cuts the write-ahead log, where their old pages are */
     bool tree_stale;                 /* that could not be done for want of memory or disk: store_tree_ready does it before anything is judged by the tree */
     struct life life;                /* whether the own logs may be gone on with */
     enum status apply_status;        /* how the last try to apply went: anything but OK is the store's own trouble, and tried again */
+    struct bounds *bounds;           /* what each author has here (store/bounds.c): bounds_forget */
     struct imports *imports;         /* imports under way (request_import.c); store_close: request_import_close */
     struct forms *forms;             /* form versions, decoded (form_view.c); store_close: form_view_close */
     struct rollup_kept *rollup_kept; /* who belongs to the roll-up asked last (rollup_plan.c); store_close: rollup_plan_close */
@@ -71,7 +77,7 @@ uint64_t store_views_version(const struct store *store);
 CHECKED enum status store_load_tree(struct store *store);
 /* The tree is what the database says, or is made so now: first of all in every way in. */
 CHECKED enum status store_tree_ready(struct store *store);
-/* Rows of meta. Keys in use: statement, signature, self, unit, core, line, root, uplink, version, epoch.1, epoch.2, forgot.1, forgot.2 (store/life.h), backup (store/restore.h), next (store/rotate.h), pinned, pinned.time (store/trust_write.h), reissued (store/reissue.h), recovery_path (text: where init wrote the recovery keys). */
+/* Rows of meta. Keys in use: statement, signature, self, unit, core, line, root, uplink, version, epoch.1, epoch.2, forgot.1, forgot.2 (store/life.h), backup (store/restore.h), next (store/rotate.h), pinned, pinned.time (store/trust_write.h), reissued, former.NODE (store/reissue.h), recovery_path (text: where init wrote the recovery keys). */
 CHECKED enum status store_meta(struct db *db, const char *key, struct buffer *out); /* replaces what out holds; NOT_FOUND */
 CHECKED enum status store_meta_put(struct db *db, const char *key, struct bytes value);
 /* Gives every control fact of the fact view to store->tree (store/control.c): at open and after a rollback. */
@@ -136,7 +142,7 @@ typedef enum status request_fn(struct request *request);
 struct request_verb { const char *name; request_fn *fn; bool changes; };
 /* Each request_*.c has such a table, ended by a NULL name; request.c looks through them. */
 extern const struct request_verb request_unit_verbs[], request_form_verbs[], request_record_verbs[], request_import_verbs[], request_rollup_verbs[], request_node_verbs[],
-    request_document_verbs[], request_care_verbs[], request_trust_verbs[];
+    request_document_verbs[], request_care_verbs[], request_trust_verbs[], request_erase_verbs[];
 
 /* "key", value pairs (strings), ended by NULL; returns status, for `return request_refuse(...)`. */
 enum status request_refuse(struct request *request, enum status status, ...);

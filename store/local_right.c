@@ -46,6 +46,8 @@ static const struct {
     {"admit", RIGHT_INVITE},
     {"admission", RIGHT_INVITE}, /* for a PC that asks by a file */
     {"node.revoke", RIGHT_REVOKE},
+    {"erase", RIGHT_REVOKE},
+    {"erase.look", RIGHT_REVOKE},
     {"backup.begin", RIGHT_EXPORT}, /* all that this node holds, in one file */
     {"backup.part", RIGHT_EXPORT},
     {"backup.end", RIGHT_EXPORT},

@@ -17,12 +17,15 @@ static const struct migration steps[] = {
     {2,
      "ALTER TABLE invitation ADD COLUMN invited INTEGER NOT NULL DEFAULT 0; ALTER TABLE invitation ADD COLUMN root BLOB;"
      "ALTER TABLE log ADD COLUMN controlled INTEGER NOT NULL DEFAULT 0; ALTER TABLE log ADD COLUMN stands INTEGER NOT NULL DEFAULT 9223372036854775807;"
-     "ALTER TABLE log ADD COLUMN why INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE log ADD COLUMN why INTEGER NOT NULL DEFAULT 0; ALTER TABLE log ADD COLUMN brought BLOB;"
+     "ALTER TABLE log ADD COLUMN counted INTEGER NOT NULL DEFAULT 0; ALTER TABLE log ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE log ADD COLUMN control INTEGER NOT NULL DEFAULT 0;"
+     "CREATE INDEX log_brought ON log(brought) WHERE brought IS NOT NULL;"
      "CREATE INDEX log_ahead ON log(id) WHERE controlled < head_seq AND kind > 1;"
      "CREATE INDEX entry_erased ON entry(log, seq) WHERE body_state = 4;"
      "CREATE TABLE fallen (log INTEGER NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL CHECK(length(hash)=32), header BLOB NOT NULL, signature BLOB NOT "
      "NULL,"
-     " salt BLOB, body BLOB, body_state INTEGER NOT NULL, PRIMARY KEY(log, seq, hash)) STRICT;",
+     " salt BLOB, body BLOB, body_state INTEGER NOT NULL, peer BLOB, PRIMARY KEY(log, seq, hash)) STRICT;",
      NULL},
 };
 enum { STEP_COUNT = sizeof steps / sizeof steps[0], PATH_BYTES = 1100 };

@@ -7,6 +7,8 @@
 
 void os_random(void *out, size_t len);      /* never fails: aborts if the system has none */
 int64_t os_time(void);                      /* seconds since 1970, as this PC believes */
+/* 2025-01-01: a clock before that has not been set, as one whose battery is empty begins anew */
+enum { OS_TIME_PLAUSIBLE = 1735689600 };
 int64_t os_monotonic_ms(void);
 
 CHECKED enum status os_directory_make(const char *path);                                 /* 0700, parents too; OK if it is there */

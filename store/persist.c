@@ -1,7 +1,10 @@
 #include "store/log.h"
 
 #include "protocol/planted.h"
+#include "store/beside.h"
+#include "store/bounds.h"
 #include "store/branch.h"
+#include "store/ground.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -187,7 +190,6 @@ static enum status fork_put(struct work *work, const struct persist *item) {
     query_bind_int(&query, work->row.id);
     status = query_run(&query);
     work->row_forked = true;
-    store->fork_shown = work->row.id;
     return status == STATUS_OK && !PLANTED("fork-untold") ? branch_evidence_give(store, work->row.id) : status;
 }
 
@@ -247,6 +249,10 @@ static enum status entry_put(struct work *work, const struct persist *item) {
         return status;
     if (item->seq <= work->row.head_seq)
         return entry_again(work, item);
+    if (item->ground && work->row.head_seq == 0)
+        status = ground_brought(store, work->row.id, &item->peer);
+    if (status != STATUS_OK)
+        return status;
     bool follows = item->seq == work->row.head_seq + 1 && (item->seq == 1 || ID_EQUAL(&work->header->prev, &work->row.head_hash)), fallen = false;
     if (work->row_fallen)
         status = branch_has_fallen(store, work->row.id, item->seq, &item->hash, &fallen);
@@ -261,6 +267,8 @@ static enum status entry_put(struct work *work, const struct persist *item) {
     const struct stored_entry entry = {.log = item->log, .seq = item->seq, .hash = item->hash, .entry = kept.entry};
     int64_t id;
     status = log_add(store, &work->row, &entry, state, &id);
+    if (status == STATUS_OK)
+        status = bounds_note(store, work->header, item->entry.header.len, state);
     if (status == STATUS_OK && state == BODY_HELD)
         work->fresh[work->fresh_count++] = (struct fresh){id, item};
     work->row.head_seq = item->seq;
@@ -269,6 +277,25 @@ static enum status entry_put(struct work *work, const struct persist *item) {
     if (status == STATUS_OK && work->row_forked)
         status = branch_evidence_give(store, work->row.id); /* a pin may name what is held now */
     return status == STATUS_OK ? life_forgot(store, &item->log) : status;
+}
+
+/* An entry of another branch than is held, on the way to one that a senior has pinned. */
+static enum status beside_put(struct work *work, const struct persist *item) {
+    struct store *store = work->store;
+    bool kept = false;
+    enum status status = header_decode(work->header, item->entry.header);
+    if (status == STATUS_OK)
+        status = room(work, &item->log, work->header->cls);
+    if (status == STATUS_OK)
+        status = row_of(work, &item->log, false);
+    if (status != STATUS_OK)
+        return status;
+    struct persist come = *item;
+    int state = state_of(work, &come);
+    status = beside_keep(store, work->row.id, &come, work->header, state, &kept);
+    if (status == STATUS_OK && kept)
+        work->row_known = false; /* its marks are others */
+    return status == STATUS_OK && kept ? bounds_recount(store, work->row.id) : status;
 }
 
 /* ---- receipts ---- */
@@ -299,13 +326,14 @@ static enum status receipt_put(struct work *work, const struct persist *item) {
 
 typedef enum status put_fn(struct work *work, const struct persist *item);
 static put_fn *const put_by_kind[] = {
-    [PERSIST_ENTRY] = entry_put, [PERSIST_BODY] = body_put, [PERSIST_PART] = part_put, [PERSIST_RECEIPT] = receipt_put, [PERSIST_FORK] = fork_put,
+    [PERSIST_ENTRY] = entry_put,     [PERSIST_BODY] = body_put, [PERSIST_PART] = part_put,
+    [PERSIST_RECEIPT] = receipt_put, [PERSIST_FORK] = fork_put, [PERSIST_BESIDE] = beside_put,
 };
 
 static enum status put_all(struct work *work, const struct persist *items, size_t count) {
     enum status status = store_touch(work->store);
     for (size_t i = 0; status == STATUS_OK && i < count; i++) {
-        assert(items[i].kind >= PERSIST_ENTRY && items[i].kind <= PERSIST_FORK);
+        assert(items[i].kind >= PERSIST_ENTRY && items[i].kind <= PERSIST_BESIDE);
         status = put_by_kind[items[i].kind](work, &items[i]);
     }
     for (size_t i = 0; status == STATUS_OK && i < work->touched_count; i++)
@@ -320,7 +348,6 @@ static enum status attempt(struct work *work, const struct persist *items, size_
     struct store *store = work->store;
     enum status status = store_begin(store);
     work->row_known = false;
-    store->fork_shown = 0;
     work->touched_count = work->fresh_count = 0;
     if (status != STATUS_OK)
         return status;

@@ -5,6 +5,7 @@
 #include "protocol/person.h"
 #include "protocol/planted.h"
 #include "store/apply.h"
+#include "store/extract.h"
 #include "store/form_view.h"
 #include "store/period.h"
 #include "store/record.h"
@@ -342,10 +343,41 @@ static bool sets_aside(enum status status) {
 /* All puts of a body are judged before the first is applied: merging reads back what stands of the entry, and must not find one there that does not. */
 enum step { JUDGE = 1, APPLY = 2 };
 
+static enum status withdraw_put(struct store *store, int64_t entry, const struct unit_id *unit, struct bytes payload);
+
+static enum status apply_extract(struct store *store, const struct stored_entry *entry, const struct header *header, const struct change *change, unsigned steps) {
+    const struct form_family *family;
+    const struct form_version_view *version;
+    struct extract *extract = malloc(sizeof *extract);
+    if (extract == NULL)
+        return STATUS_NO_MEMORY;
+    enum status status = extract_decode(extract, change->payload);
+    if (status == STATUS_OK) {
+        struct verdict verdict = judge(store, &extract->put, header, &family, &version);
+        if (verdict.status == STATUS_OK && (header->log.kind != LOG_DIRECTIVE || extract_fits(extract, &version->form) != STATUS_OK))
+            verdict.status = STATUS_MALFORMED;
+        status = verdict.status;
+        if (sets_aside(status)) { /* it may stand, by what was known when it was judged before */
+            status = extract_withdraw(store, entry->id, change->place);
+            status = status == STATUS_OK ? apply_set_aside(store, entry->id, change->place, verdict.status, verdict.detail) : status;
+        } else if (status == STATUS_OK && (steps & APPLY) == 0)
+            status = apply_take_back(store, entry->id, change->place);
+        else if (status == STATUS_OK)
+            status = extract_apply(store, entry->id, change->place, extract, family, version, &header->audience[0].unit);
+    } else if (status != STATUS_NO_MEMORY) {
+        status = apply_set_aside(store, entry->id, 0, STATUS_MALFORMED, (struct bytes){0});
+    }
+    extract_fini(extract);
+    free(extract);
+    return status;
+}
+
 static enum status apply_change(struct store *store, const struct stored_entry *entry, const struct header *header, const struct change *change,
                                 unsigned steps) {
     if (person_is(change->kind))
         return STATUS_OK; /* kept with the body, and judged by nobody */
+    if (change->kind == CHANGE_EXTRACT)
+        return apply_extract(store, entry, header, change, steps);
     if (change->kind != CHANGE_PUT)
         return apply_set_aside(store, entry->id, change->place, STATUS_CHANGE_UNKNOWN, (struct bytes){0});
     struct put put;
@@ -355,9 +387,12 @@ static enum status apply_change(struct store *store, const struct stored_entry *
     if (status == STATUS_OK) {
         struct verdict verdict = judge(store, &put, header, &family, &version);
         status = verdict.status;
-        if (sets_aside(status))
-            status = apply_set_aside(store, entry->id, change->place, verdict.status, verdict.detail);
-        else if (status == STATUS_OK && steps == JUDGE)
+        if (sets_aside(status)) { /* it may stand, by what was known when it was judged before */
+            /* In the other round what stands of the entry is what others of its body have just written. */
+            bool before = (steps & JUDGE) != 0 && !PLANTED("aside-and-counted");
+            status = !before ? STATUS_OK : withdraw_put(store, entry->id, &header->audience[0].unit, change->payload);
+            status = status == STATUS_OK ? apply_set_aside(store, entry->id, change->place, verdict.status, verdict.detail) : status;
+        } else if (status == STATUS_OK && steps == JUDGE)
             status = apply_take_back(store, entry->id, change->place); /* it may have waited for what another of the body waited for, too */
         else if (status == STATUS_OK)
             status = apply_put(store, entry->id, steps == (JUDGE | APPLY), &put, family, version, &header->audience[0].unit);
@@ -374,17 +409,26 @@ static enum status prove_all(struct bytes bytes, bool *sound) {
     struct change change;
     struct put put;
     struct person person;
+    struct extract *extract = malloc(sizeof *extract);
+    if (extract == NULL)
+        return STATUS_NO_MEMORY;
     *sound = body_open(&body, bytes, CLASS_RECORD) == STATUS_OK;
     while (*sound && body_next(&body, &change)) {
-        enum status status = change.kind == CHANGE_PUT     ? put_decode(&put, change.payload)
-                             : person_is(change.kind) ? person_decode(&person, change.payload)
-                                                      : STATUS_OK;
+        enum status status = change.kind == CHANGE_PUT       ? put_decode(&put, change.payload)
+                             : change.kind == CHANGE_EXTRACT ? extract_decode(extract, change.payload)
+                             : person_is(change.kind)        ? person_decode(&person, change.payload)
+                                                             : STATUS_OK;
         if (change.kind == CHANGE_PUT)
             put_fini(&put);
-        if (status == STATUS_NO_MEMORY)
+        if (change.kind == CHANGE_EXTRACT)
+            extract_fini(extract);
+        if (status == STATUS_NO_MEMORY) {
+            free(extract);
             return status;
+        }
         *sound = status == STATUS_OK;
     }
+    free(extract);
     *sound = *sound && body_close(&body) == STATUS_OK;
     return STATUS_OK;
 }
@@ -498,94 +542,9 @@ enum status record_apply_withdraw(struct store *store, int64_t entry_id) {
                 status = withdraw_put(store, entry_id, &header->audience[0].unit, change.payload);
         }
     }
+    if (status == STATUS_OK)
+        status = extract_withdraw(store, entry_id, UINT32_MAX);
     buffer_fini(&memory);
     free(header);
-    return status;
-}
-
-/* ---- judging anew ---- */
-
-struct entry_list {
-    int64_t *items;
-    size_t count, capacity;
-};
-
-static enum status collect(struct entry_list *entries, int64_t entry) {
-    if (entries->count == entries->capacity) {
-        size_t capacity = entries->capacity > 0 ? entries->capacity * 2 : 64;
-        int64_t *grown = realloc(entries->items, capacity * sizeof *grown);
-        if (grown == NULL)
-            return STATUS_NO_MEMORY;
-        entries->items = grown;
-        entries->capacity = capacity;
-    }
-    entries->items[entries->count++] = entry;
-    return STATUS_OK;
-}
-
-static int by_entry(const void *a, const void *b) {
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* Entries that wrote records of the unit, or wait for its level. */
-static enum status collect_entries(struct store *store, const struct unit_id *unit, struct entry_list *entries) {
-    int64_t number;
-    enum status status = record_unit_number(store, unit, false, &number);
-    if (status == STATUS_OK) {
-        struct query query = db_query(store->db, "SELECT state FROM record WHERE unit = ?");
-        query_bind_int(&query, number);
-        while (status == STATUS_OK && query_next(&query)) {
-            int64_t entry = register_only_entry(query_blob(&query, 0));
-            status = entry != 0 ? collect(entries, entry) : STATUS_OK;
-        }
-        enum status ended = query_end(&query);
-        status = ended != STATUS_OK ? ended : status;
-        query = db_query(store->db, "SELECT DISTINCT entry FROM record_write WHERE unit = ?");
-        query_bind_int(&query, number);
-        while (status == STATUS_OK && query_next(&query))
-            status = collect(entries, query_int(&query, 0));
-        ended = query_end(&query);
-        status = ended != STATUS_OK ? ended : status;
-    }
-    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
-        return status;
-    struct query query = db_query(store->db, "SELECT DISTINCT entry FROM set_aside WHERE reason = ? AND detail = ?");
-    query_bind_int(&query, STATUS_UNIT_NOT_REPORTING);
-    query_bind_blob(&query, bytes_of(unit->b, sizeof unit->b));
-    status = STATUS_OK;
-    while (status == STATUS_OK && query_next(&query))
-        status = collect(entries, query_int(&query, 0));
-    enum status ended = query_end(&query);
-    return ended != STATUS_OK ? ended : status;
-}
-
-/* Taken out and put in again: what stands by the level of now stands afterwards, the rest is set aside. */
-static enum status judge_again(struct store *store, int64_t entry_id) {
-    struct header *header = malloc(sizeof *header);
-    struct buffer memory = {0};
-    struct stored_entry entry;
-    enum status status = header != NULL ? record_apply_withdraw(store, entry_id) : STATUS_NO_MEMORY;
-    if (status == STATUS_OK)
-        status = apply_take_back_all(store, entry_id);
-    if (status == STATUS_OK)
-        status = record_load_entry(store, entry_id, &memory, &entry, header);
-    if (status == STATUS_OK)
-        status = record_apply(store, &entry, header);
-    buffer_fini(&memory);
-    free(header);
-    return status;
-}
-
-enum status record_apply_rejudge(struct store *store, uint32_t unit) {
-    struct entry_list entries = {0};
-    enum status status = collect_entries(store, tree_unit_id(store->tree, unit), &entries);
-    if (status == STATUS_OK && entries.count > 0)
-        qsort(entries.items, entries.count, sizeof *entries.items, by_entry);
-    for (size_t i = 0; i < entries.count && status == STATUS_OK; i++) {
-        if (i == 0 || entries.items[i] != entries.items[i - 1])
-            status = judge_again(store, entries.items[i]);
-    }
-    free(entries.items);
     return status;
 }

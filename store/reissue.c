@@ -1,10 +1,14 @@
 #include "store/reissue.h"
 
+#include "protocol/planted.h"
 #include "store/log.h"
 
 #include <stdlib.h>
 
 enum { AT_ONCE = 64 };
+
+/* This node's, or one's with which it goes on. */
+#define OWN_LOG "(l.node = ? OR l.node IN (SELECT value FROM meta WHERE key GLOB 'former.*'))"
 
 /* Rows up to this one are written again already. */
 static enum status done_get(struct store *store, int64_t *out) {
@@ -46,7 +50,7 @@ static enum status write_some(struct store *store, struct header *header, size_t
     enum status status = done_get(store, &last);
     buffer_init(&body, BODY_BYTES_MAX);
     *count = 0;
-    struct query query = db_query(store->db, "SELECT f.rowid, l.kind, f.header, f.body FROM fallen f JOIN log l ON l.id = f.log WHERE l.node = ? AND f.rowid > ? AND f.body_state = 1"
+    struct query query = db_query(store->db, "SELECT f.rowid, l.kind, f.header, f.body FROM fallen f JOIN log l ON l.id = f.log WHERE " OWN_LOG " AND f.rowid > ? AND f.peer IS NULL AND f.body_state = 1"
                                              " ORDER BY f.rowid LIMIT ?");
     query_bind_blob(&query, bytes_of(store->self.b, sizeof store->self.b));
     query_bind_int(&query, last);
@@ -72,16 +76,22 @@ static bool anything_fell(struct store *store) {
     int64_t done;
     if (tree_node(store->tree, &store->self) == TREE_NONE || done_get(store, &done) != STATUS_OK)
         return false;
-    struct query query = db_query(store->db, "SELECT 1 FROM fallen f JOIN log l ON l.id = f.log WHERE l.node = ? AND f.rowid > ? AND f.body_state = 1 LIMIT 1");
+    struct query query = db_query(store->db, "SELECT 1 FROM fallen f JOIN log l ON l.id = f.log WHERE " OWN_LOG " AND f.rowid > ? AND f.peer IS NULL AND f.body_state = 1 LIMIT 1");
     query_bind_blob(&query, bytes_of(store->self.b, sizeof store->self.b));
     query_bind_int(&query, done);
     bool any = query_next(&query);
     return query_end(&query) == STATUS_OK && any;
 }
 
+enum status reissue_for(struct store *store, const struct node_id *former) {
+    char key[8 + 2 * sizeof former->b] = "former.";
+    request_hex(key + strlen(key), former->b, sizeof former->b);
+    return store_meta_put(store->db, key, bytes_of(former->b, sizeof former->b));
+}
+
 void reissue(struct store *store, size_t *count) {
     size_t written = 0, now;
-    bool more = store->apply_status == STATUS_OK && anything_fell(store);
+    bool more = store->apply_status == STATUS_OK && anything_fell(store) && !PLANTED("fallen-not-written-again");
     struct header *header = more ? malloc(sizeof *header) : NULL;
     while (more && header != NULL && store_begin(store) == STATUS_OK) {
         enum status status = write_some(store, header, &now, &more);

@@ -7,5 +7,7 @@
 
 /* In transactions of its own; does nothing where nothing fell. count (may be NULL): entries written. What cannot be done now is done at the next call. */
 void reissue(struct store *store, size_t *count);
+/* Inside the open transaction: this node goes on with what that one wrote, which has no say any more. What of its logs falls from now on is written again here, too. */
+CHECKED enum status reissue_for(struct store *store, const struct node_id *former);
 
 #endif

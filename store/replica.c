@@ -1,3 +1,7 @@
+#include "store/beside.h"
+#include "store/bounds.h"
+#include "store/branch.h"
+#include "store/ground.h"
 #include "store/lane.h"
 #include "store/log.h"
 
@@ -37,8 +41,8 @@ static bool replica_may_hold_log(void *ctx, const struct unit_id *unit, const st
 
 static bool replica_may_accept_log(void *ctx, const struct unit_id *peer, const struct log_id *log) {
     struct store *store = ctx;
-    (void)peer;
-    return tree_may_accept_log(store->tree, &store->unit, log) && epoch_has_room(store, log);
+    bool accepted = tree_may_accept_log(store->tree, &store->unit, log) || tree_hands_up(store->tree, peer, &store->unit, log);
+    return accepted && epoch_has_room(store, log);
 }
 
 /* The body of an entry held that a standing erasure names is nobody's. One that is not held yet is dropped when it comes (store/persist.c). */
@@ -73,37 +77,10 @@ struct shared_log {
     struct log_head head;
     uint32_t author; /* handle in the tree; TREE_NONE: the recovery keys, or a node that waits */
 };
-/* Evidence: the headers at one seq of a log, in the table of forks and in the log itself. */
-static const char SELECT_EVIDENCE[] = "SELECT f.hash, f.header, f.signature FROM fork f WHERE f.log = ?1 AND f.seq = ?2"
-                                      " UNION SELECT e.hash, e.header, e.signature FROM entry e WHERE e.log = ?1 AND e.seq = ?2 ORDER BY 1 LIMIT 2";
-
+/* Evidence: the headers at the lowest forked seq of a log, in the table of forks and in the log itself. */
 static const char SELECT_EVIDENCE_OF_LOG[] =
     "SELECT f.hash, f.header, f.signature FROM fork f WHERE f.log = ?1 UNION SELECT e.hash, e.header, e.signature FROM entry e WHERE e.log = ?1"
     " AND e.seq = (SELECT min(seq) FROM fork WHERE log = ?1)";
-
-static enum status fork_mark(struct store *store, const struct log_id *log, uint64_t seq, struct fork_mark *out) {
-    struct log_row row;
-    *out = (struct fork_mark){0};
-    enum status status = log_row(store, log, &row);
-    if (status != STATUS_OK)
-        return status;
-    struct query query = db_query(store->db, SELECT_EVIDENCE);
-    query_bind_int(&query, row.id);
-    query_bind_int(&query, (int64_t)seq);
-    struct short_hash *const hashes[] = {&out->one, &out->other};
-    size_t count = 0;
-    for (; count < 2 && query_next(&query); count++) {
-        struct hash hash;
-        query_fixed(&query, 0, hash.b, sizeof hash.b);
-        *hashes[count] = hash_short(&hash);
-    }
-    status = query_end(&query);
-    if (status == STATUS_OK && count == 2)
-        out->seq = seq;
-    else
-        *out = (struct fork_mark){0};
-    return status;
-}
 
 struct gather {
     struct store *store;
@@ -129,8 +106,8 @@ static void gather_rows(struct gather *gather, struct query *query) {
             log.author = tree_node(store->tree, &log.head.log.node);
         if (log.head.seq == 0 || !tree_may_accept_log(store->tree, &store->unit, &log.head.log) || !tree_may_hold_log(store->tree, gather->peer, &log.head.log))
             continue; /* also a log whose author is not admitted here */
-        uint64_t forked = (uint64_t)query_int(query, 5);
-        if (forked > 0 && (gather->status = fork_mark(store, &log.head.log, forked, &log.head.fork)) != STATUS_OK)
+        log.head.named = !tree_may_hold_log(store->tree, &store->unit, &log.head.log);
+        if (query_int(query, 5) > 0 && (gather->status = branch_fork_mark(store, &log.head.log, &log.head.fork)) != STATUS_OK)
             break;
         if (gather->count == gather->capacity) {
             size_t capacity = gather->capacity > 0 ? gather->capacity * 2 : 64;
@@ -299,6 +276,18 @@ static enum status replica_evidence(void *ctx, const struct log_id *log, const s
     return status;
 }
 
+static bool replica_wanted(void *ctx, const struct log_id *log, uint64_t *upto) {
+    const struct store *store = ctx;
+    struct ref ref = {.seq = 0};
+    bool wanted = tree_wanted(store->tree, log, &ref);
+    *upto = ref.seq;
+    return wanted;
+}
+
+static enum status replica_beside(void *ctx, const struct log_id *log, uint64_t seq, const struct short_hash *first, uint64_t *upto, struct hash *last) {
+    return beside_tip(ctx, log, seq, first, upto, last);
+}
+
 static enum status replica_each_gap(void *ctx, const struct log_id *log, gap_fn fn, void *arg) {
     struct store *store = ctx;
     struct query query = db_query(store->db, "SELECT e.seq FROM log l JOIN entry e ON e.log = l.id WHERE l.node = ? AND l.kind = ? AND l.epoch = ? AND l.gaps "
@@ -326,7 +315,7 @@ static uint32_t replica_partial(void *ctx, const struct log_id *log, uint64_t se
     struct store *store = ctx;
     struct buffer *memory = &store->replica_part;
     struct query query = db_query(store->db, "SELECT p.body FROM log l JOIN entry e ON e.log = l.id JOIN part p ON p.entry = e.id"
-                                             " WHERE l.node = ? AND l.kind = ? AND l.epoch = ? AND e.seq = ? AND e.body_state = 2");
+                                             " WHERE l.node = ? AND l.kind = ? AND l.epoch = ? AND e.seq = ? AND e.body_state IN (2, 3)");
     bind_log(&query, log);
     query_bind_int(&query, (int64_t)seq);
     buffer_clear(memory);
@@ -368,8 +357,37 @@ static enum status replica_each_lane_log(void *ctx, const struct node_id *node, 
     return lane_each_log(ctx, node, fn, arg);
 }
 
-static bool replica_has_room(void *ctx, const struct log_id *log, uint64_t seq, uint64_t entries, uint64_t bytes) {
-    return lane_has_room(ctx, log, seq, entries, bytes);
+static unsigned replica_no_room(void *ctx, const struct header *header, uint64_t entries, uint64_t bytes) {
+    return bounds_no_room(ctx, header, entries, bytes);
+}
+
+/* ---- beyond what both may hold ---- */
+
+static enum status replica_each_ground(void *ctx, const struct unit_id *peer, const struct ref *claimed, size_t count, ground_fn fn, void *arg) {
+    const struct ground_of of = {.peer = peer, .claimed = claimed, .count = count};
+    return ground_each(ctx, &of, fn, arg);
+}
+
+static bool replica_takes_ground(void *ctx, const struct node_id *peer, const struct log_id *log, const struct ref *of, size_t taken) {
+    return ground_taken(ctx, peer, log, of, taken);
+}
+
+static enum status replica_each_handed(void *ctx, const struct unit_id *peer, log_head_fn fn, void *arg) {
+    return ground_each_handed(ctx, peer, fn, arg);
+}
+
+static bool replica_hands_up(void *ctx, const struct unit_id *lower, const struct unit_id *upper, const struct log_id *log) {
+    const struct store *store = ctx;
+    return tree_hands_up(store->tree, lower, upper, log);
+}
+
+static bool replica_hands_body(void *ctx, const struct unit_id *lower, const struct unit_id *upper, const struct header *header) {
+    struct store *store = ctx;
+    return tree_hands_body(store->tree, lower, upper, header) && !(header->cls != CLASS_CONTROL && tree_erases(store->tree) && erased(store, header));
+}
+
+static enum status replica_each_handed_gap(void *ctx, const struct unit_id *lower, const struct log_id *log, gap_fn fn, void *arg) {
+    return ground_each_handed_gap(ctx, lower, log, fn, arg);
 }
 
 /* ---- receipts ---- */
@@ -444,10 +462,18 @@ static const struct replica_ops replica_table = {
     .may_hold_body = replica_may_hold_body,
     .entry = replica_entry,
     .evidence = replica_evidence,
+    .wanted = replica_wanted,
+    .beside = replica_beside,
     .each_gap = replica_each_gap,
     .revoked = replica_revoked,
     .each_lane_log = replica_each_lane_log,
-    .has_room = replica_has_room,
+    .no_room = replica_no_room,
+    .each_ground = replica_each_ground,
+    .takes_ground = replica_takes_ground,
+    .each_handed = replica_each_handed,
+    .hands_up = replica_hands_up,
+    .hands_body = replica_hands_body,
+    .each_handed_gap = replica_each_handed_gap,
     .partial = replica_partial,
     .node = replica_node,
     .each_receipt = replica_each_receipt,

@@ -12,6 +12,7 @@ enum { ID_LENGTH_MIN = 8, ID_LENGTH_MAX = 64, ANSWERS_KEPT = 1000, PROBLEMS_MAX 
 static const struct request_verb *const verb_tables[] = {
     request_unit_verbs,   request_form_verbs, request_record_verbs,   request_import_verbs,
     request_rollup_verbs, request_node_verbs, request_document_verbs, request_care_verbs, request_trust_verbs,
+    request_erase_verbs,
 };
 static const char *const daemon_verbs[] = {"sync", "stop"};
 

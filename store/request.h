@@ -21,5 +21,9 @@ CHECKED enum status request_level(struct request *request, const char *text, uns
 const char *request_verb_name(size_t at);
 json_t *request_string(struct bytes text); /* new reference; NULL without memory */
 json_t *request_hex_json(const void *bytes, size_t len);
+/* NODE:KIND:EPOCH:SEQ:HASH (store/request_ref.c); the recovery log's entries are nobody's to name. False: it is none. */
+bool request_ref(const char *text, struct ref *out);
+enum status request_refuse_ref(struct request *request, const char *key, const char *text); /* returns VALUE_INVALID */
+bool request_read_hex(const char **text, void *out, size_t len);                            /* 2 * len digits, which *text then is past; false: they are not there */
 
 #endif

@@ -46,18 +46,15 @@ static bool concerns(const struct walk *walk, const struct header *header) {
            (header->cls == CLASS_RECORD && header->audience_count == 1 && ID_EQUAL(&header->audience[0].unit, id));
 }
 
-static json_t *changes_of(struct walk *walk, const struct stored_entry *entry) {
+json_t *request_log_changes(struct store *store, struct bytes body, uint8_t cls) {
     json_t *changes = json_array();
     struct body_reader reader;
     struct change change;
     struct buffer copy;
-    if (entry->entry.salt.len == 0) {
-        return changes;
-    }
     buffer_init(&copy, BODY_BYTES_MAX); /* the words for a change may need other entries read */
-    enum status status = buffer_append(&copy, entry->entry.body.data, entry->entry.body.len);
+    enum status status = buffer_append(&copy, body.data, body.len);
     if (status == STATUS_OK) {
-        status = body_open(&reader, buffer_bytes(&copy), walk->header->cls);
+        status = body_open(&reader, buffer_bytes(&copy), cls);
     }
     while (status == STATUS_OK && json_array_size(changes) < CHANGES_SHOWN && body_next(&reader, &change)) {
         if (person_is(change.kind)) {
@@ -66,7 +63,7 @@ static json_t *changes_of(struct walk *walk, const struct stored_entry *entry) {
         const char *kind = request_log_kind(change.kind);
         char number[16];
         snprintf(number, sizeof number, "%u", (unsigned)change.kind);
-        json_array_append_new(changes, json_pack("{s:s, s:o}", "kind", kind != NULL ? kind : number, "what", request_log_what(walk->store, &change)));
+        json_array_append_new(changes, json_pack("{s:s, s:o}", "kind", kind != NULL ? kind : number, "what", request_log_what(store, &change)));
     }
     if (status == STATUS_NO_MEMORY) {
         json_memory_miss();
@@ -113,7 +110,8 @@ static enum status show(struct walk *walk, const struct row *row) {
     if (person != NULL) {
         json_object_set_new(shown, "person", person);
     }
-    json_object_set_new(shown, "changes", changes_of(walk, &entry));
+    bool held = entry.entry.salt.len > 0;
+    json_object_set_new(shown, "changes", held ? request_log_changes(walk->store, entry.entry.body, header->cls) : json_array());
     json_array_append_new(walk->entries, shown);
     return STATUS_OK;
 }

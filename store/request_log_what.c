@@ -5,6 +5,7 @@
 #include "store/request_care.h"
 
 #include "protocol/put.h"
+#include "protocol/trust.h"
 
 #include <stdlib.h>
 
@@ -14,7 +15,8 @@ const char *request_log_kind(uint64_t kind) {
         const char *name;
     } names[] = {{CHANGE_UNIT, "unit"},        {CHANGE_UNIT_SET, "unit_set"},       {CHANGE_ADMISSION, "admission"},
                  {CHANGE_FORM, "form"},        {CHANGE_LEVEL_TABLE, "level_table"}, {CHANGE_PUT, "put"},
-                 {CHANGE_DOCUMENT, "document"}};
+                 {CHANGE_DOCUMENT, "document"},
+                 {CHANGE_ERASE, "erase"},      {CHANGE_REASON, "reason"},         {CHANGE_EXTRACT, "extract"}};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (names[i].kind == kind) {
             return names[i].name;
@@ -80,6 +82,7 @@ union decoded {
     struct admission admission;
     struct document document;
     struct form form;
+    struct erasure erasure;
 };
 
 static json_t *words_of(struct store *store, const struct change *change, union decoded *room) {
@@ -102,6 +105,12 @@ static json_t *words_of(struct store *store, const struct change *change, union 
         }
         form_fini(&room->form);
         return words;
+    case CHANGE_ERASE: /* how many */
+        return erasure_decode(&room->erasure, change->payload) == STATUS_OK ? json_sprintf("%zu", room->erasure.entries.count) : NULL;
+    case CHANGE_REASON: {
+        struct bytes text;
+        return reason_decode(&text, change->payload) == STATUS_OK ? text_words(text, (struct bytes){0}) : NULL;
+    }
     case CHANGE_PUT:
         return put_words(store, change);
     default:

@@ -3,6 +3,7 @@
 #include "store/entry_cells.h"
 #include "store/json_memory.h"
 #include "store/record_load.h"
+#include "store/request_care.h"
 #include "store/request_period.h"
 #include "store/request_person.h"
 #include "store/request_way.h"
@@ -437,7 +438,9 @@ static enum status handle_show(struct request *request) {
     request->result =
         json_pack("{s:o, s:o, s:s, s:o, s:o, s:b}", "form", request_string(at.family->newest->form.name), "form_id", request_hex_json(at.family->form_id, 16),
                   "period", period, "unit", request_unit_json(store, at.unit, at.last), "rows", rows, "more", more);
-    return request->result != NULL ? STATUS_OK : STATUS_NO_MEMORY;
+    const struct request_record record = {at.family, at.unit, at.period.ordinal};
+    status = request->result != NULL ? request_extract_shown(store, &record, request->result) : STATUS_NO_MEMORY;
+    return status == STATUS_OK ? request_erase_shown(store, tree_unit_id(store->tree, at.unit), request->result) : status;
 }
 
 const struct request_verb request_record_verbs[] = {{"put", handle_put, true}, {"show", handle_show, false}, {NULL, NULL, false}};

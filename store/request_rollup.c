@@ -2,6 +2,7 @@
 #include "store/form_words.h"
 #include "store/request_period.h"
 #include "store/rollup_query.h"
+#include "store/rollup_suppress.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,8 @@ struct shown {
     const struct form *form;
     const struct rollup_result *result;
     const struct rollup_group *group;
-    const bool *wanted; /* by ordinal; NULL: all that add up */
+    const bool *wanted;   /* by ordinal; NULL: all that add up */
+    const uint8_t *marks; /* of all groups (store/rollup_suppress.h); NULL: everything is shown */
     uint32_t contested; /* of what a formula has looked at */
 };
 
@@ -64,12 +66,27 @@ static enum status number_text(const struct form_field *field, const struct roll
     return rational_text(out, &value->number, rule->over_units == UNITS_COUNT ? 0 : field->places);
 }
 
+/* Of the group being shown. */
+static enum suppress_mark mark_of(const struct shown *shown, size_t ordinal) {
+    size_t group = shown->group == &shown->result->total ? 0 : (size_t)(shown->group - shown->result->rows) + 1;
+    return shown->marks == NULL ? SUPPRESS_SHOWN : (enum suppress_mark)shown->marks[group * shown->form->field_count + ordinal];
+}
+
+/* Nothing of the figure: neither the value nor what is said about it. */
+static json_t *suppressed_json(const struct shown *shown, enum suppress_mark mark) {
+    return mark == SUPPRESS_SMALL ? json_pack("{s:n, s:i, s:s, s:i}", "value", "contested", 0, "suppressed", "small", "below", (int)shown->form->suppress_below)
+                                  : json_pack("{s:n, s:i, s:s}", "value", "contested", 0, "suppressed", "beside");
+}
+
 static enum status add_field(struct shown *shown, size_t ordinal, json_t *fields) {
     const struct form_field *field = &shown->form->fields[ordinal];
     const struct rollup_units *units = &shown->group->fields[ordinal];
     struct formula_value value;
     uint8_t qualifier;
     char text[RATIONAL_TEXT_MAX], name[FORM_NAME_BYTES_MAX + 1];
+    enum suppress_mark mark = mark_of(shown, ordinal);
+    if (mark != SUPPRESS_SHOWN)
+        return json_object_set_new(fields, text_of(field->name, name, sizeof name), suppressed_json(shown, mark)) == 0 ? STATUS_OK : STATUS_NO_MEMORY;
     enum status status = value_of(shown, ordinal, &value, &qualifier);
     if (status == STATUS_OK && value.state == CELL_VALUE)
         status = number_text(field, &shown->result->rules[ordinal], &value, text);
@@ -273,6 +290,7 @@ static enum status handle_rollup(struct request *request) {
     struct rollup_query query = {0};
     struct rollup_result result = {.failed_unit = TREE_NONE};
     bool *wanted = NULL;
+    uint8_t *marks = NULL;
     enum status status = read_periods(request, &query);
     if (status == STATUS_OK)
         status = read_by(request, &query);
@@ -286,8 +304,10 @@ static enum status handle_rollup(struct request *request) {
     if (status != STATUS_OK)
         return status;
     status = rollup_query_run(request->store, &query, &result);
+    if (status == STATUS_OK && request_flag(request, "suppress"))
+        status = rollup_suppress(&query, &result, &marks);
     if (status == STATUS_OK) {
-        struct shown shown = {.request = request, .form = &query.family->newest->form, .result = &result, .wanted = wanted};
+        struct shown shown = {.request = request, .form = &query.family->newest->form, .result = &result, .wanted = wanted, .marks = marks};
         status = show(&shown, &query);
         result.failed_unit = status == STATUS_SUM_OVERFLOW ? query.unit : TREE_NONE;
     }
@@ -295,6 +315,7 @@ static enum status handle_rollup(struct request *request) {
         status = refuse_run(request, status, &query, &result);
     rollup_query_fini(&result);
     free(wanted);
+    free(marks);
     return status;
 }
 

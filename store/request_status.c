@@ -222,6 +222,12 @@ enum status request_status(struct request *request) {
         status = request_trust_status(store, page);
     }
     if (status == STATUS_OK) {
+        status = request_clock_status(store, page);
+    }
+    if (status == STATUS_OK) {
+        status = request_erase_status(store, page);
+    }
+    if (status == STATUS_OK) {
         status = disk(store, page);
     }
     if (status == STATUS_OK) {

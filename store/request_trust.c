@@ -1,6 +1,6 @@
 /* Requests by which trust moves: node.revoke, node.fork, node.rotate. What may not be done is refused before anything is written. */
 #include "store/recovery.h"
-#include "store/request.h"
+#include "store/request_person.h"
 #include "store/rotate.h"
 #include "store/trust_write.h"
 
@@ -28,48 +28,6 @@ static enum status read_node(struct request *request, uint32_t *out) {
     return found == 1 ? STATUS_OK : request_refuse(request, STATUS_NODE_UNKNOWN, "node", text, NULL);
 }
 
-static bool read_hex(const char **text, void *out, size_t len) {
-    size_t got = 0;
-    const char *end = NULL;
-    bool fits = strlen(*text) >= 2 * len && sodium_hex2bin(out, len, *text, 2 * len, NULL, &got, &end) == 0 && got == len;
-    *text += fits ? 2 * len : 0;
-    return fits;
-}
-
-static bool read_kind(const char **text, uint8_t *out) {
-    static const struct {
-        const char *word;
-        uint8_t kind;
-    } KINDS[] = {{":report:", LOG_REPORT}, {":directive:", LOG_DIRECTIVE}};
-    for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++) {
-        size_t len = strlen(KINDS[i].word);
-        if (strncmp(*text, KINDS[i].word, len) == 0) {
-            *out = KINDS[i].kind;
-            *text += len;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* NODE:KIND:EPOCH:SEQ:HASH, as it is printed everywhere. */
-static bool read_ref(const char *text, struct ref *out) {
-    char *end = NULL;
-    if (text == NULL || !read_hex(&text, out->log.node.b, 16) || !read_kind(&text, &out->log.kind) || !read_hex(&text, out->log.epoch.b, 8) || *text++ != ':') {
-        return false;
-    }
-    out->seq = strtoull(text, &end, 10);
-    if (end == text || *end != ':' || out->seq == 0 || out->seq > SEQ_MAX) {
-        return false;
-    }
-    text = end + 1;
-    return read_hex(&text, out->hash.b, 16) && *text == '\0';
-}
-
-static enum status refuse_ref(struct request *request, const char *key, const char *text) {
-    return request_refuse(request, STATUS_VALUE_INVALID, "field", key, "read", text, "expected", "NODE:KIND:EPOCH:SEQ:HASH", NULL);
-}
-
 static enum status read_reason(struct request *request, struct buffer *out) {
     static const struct text_bounds bounds = {"reason", 1, REASON_BYTES_MAX};
     const char *text = request_text(request, "reason");
@@ -93,7 +51,7 @@ struct revoking {
     size_t from_count;
     struct ref from[FROM_MAX];
     struct refs upto;
-    struct buffer reason;
+    struct buffer reason, person;
 };
 
 /* `from`: the first bad entry of a log; one or a list, each of another log. */
@@ -106,15 +64,15 @@ static enum status read_from(struct request *request, struct revoking *revoking)
         struct stored_entry entry;
         struct ref *ref = &revoking->from[revoking->from_count];
         const char *text = json_string_value(item);
-        if (i >= FROM_MAX || !read_ref(text, ref) || !ID_EQUAL(&ref->log.node, &tree_node_at(request->store->tree, revoking->node)->id)) {
-            return refuse_ref(request, "from", text);
+        if (i >= FROM_MAX || !request_ref(text, ref) || !ID_EQUAL(&ref->log.node, &tree_node_at(request->store->tree, revoking->node)->id)) {
+            return request_refuse_ref(request, "from", text);
         }
         enum status status = log_find(request->store, &ref->log, ref->seq, &id);
         if (status == STATUS_OK) {
             status = log_read(request->store, id, &entry, NULL);
         }
         if (status != STATUS_OK || memcmp(entry.hash.b, ref->hash.b, sizeof ref->hash.b) != 0) {
-            return status == STATUS_OK || status == STATUS_NOT_FOUND ? refuse_ref(request, "from", text) : status;
+            return status == STATUS_OK || status == STATUS_NOT_FOUND ? request_refuse_ref(request, "from", text) : status;
         }
         revoking->from_count++;
     }
@@ -171,6 +129,9 @@ static enum status revoke_with(struct request *request, struct revoking *revokin
     if (status == STATUS_OK) {
         status = read_reason(request, &revoking->reason);
     }
+    if (status == STATUS_OK) {
+        status = request_person(request, &revoking->person);
+    }
     const struct tree_node *node = status == STATUS_OK ? tree_node_at(store->tree, revoking->node) : NULL;
     if (status == STATUS_OK) {
         const struct trust_heads asked = {.node = &node->id, .from_count = revoking->from_count, .from = revoking->from};
@@ -181,7 +142,8 @@ static enum status revoke_with(struct request *request, struct revoking *revokin
     }
     bool dry = request_flag(request, "dry_run");
     if (status == STATUS_OK && !dry) {
-        status = trust_reason(store, node->unit, buffer_bytes(&revoking->reason), &reason);
+        const struct trust_said said = {buffer_bytes(&revoking->reason), buffer_bytes(&revoking->person)};
+        status = trust_reason(store, node->unit, &said, &reason);
     }
     if (status == STATUS_OK && !dry) {
         status = trust_revoke(store, revoking->node, &revoking->upto, &reason, &stored);
@@ -199,8 +161,10 @@ static enum status node_revoke(struct request *request) {
         return STATUS_NO_MEMORY;
     }
     buffer_init(&revoking->reason, 4 * REASON_BYTES_MAX);
+    buffer_init(&revoking->person, BODY_BYTES_MAX);
     enum status status = revoke_with(request, revoking);
     buffer_fini(&revoking->reason);
+    buffer_fini(&revoking->person);
     free(revoking);
     return status;
 }
@@ -243,8 +207,8 @@ static enum status read_decision(struct request *request, struct fork_decision *
     struct store *store = request->store;
     const char *text = request_text(request, "keep");
     struct ref other, held;
-    if (!read_ref(text, &decision->keeps)) {
-        return refuse_ref(request, "keep", text);
+    if (!request_ref(text, &decision->keeps)) {
+        return request_refuse_ref(request, "keep", text);
     }
     enum status status = find_fork(store, &decision->keeps.log, &other);
     if (status == STATUS_NOT_FOUND) {
@@ -258,7 +222,7 @@ static enum status read_decision(struct request *request, struct fork_decision *
         decision->rival = other;
     }
     bool named = keeps_other || (status == STATUS_OK && ref_compare(&held, &decision->keeps) == 0 && other.seq <= decision->keeps.seq + 1);
-    return status == STATUS_NOT_FOUND || (status == STATUS_OK && !named) ? refuse_ref(request, "keep", text) : status;
+    return status == STATUS_NOT_FOUND || (status == STATUS_OK && !named) ? request_refuse_ref(request, "keep", text) : status;
 }
 
 static enum status node_fork(struct request *request) {
@@ -393,7 +357,7 @@ static enum status uplink_follow(struct request *request) {
     if (address == NULL || strncmp(address, "tcp://", 6) != 0 || strlen(address) > ADDRESS_BYTES_MAX) {
         return request_refuse(request, STATUS_ADDRESS_INVALID, "address", address, NULL);
     }
-    if (key == NULL || node == NULL || strlen(key) != 64 || strlen(node) != 32 || !read_hex(&key, row, 32) || !read_hex(&node, row + 32, 16)) {
+    if (key == NULL || node == NULL || strlen(key) != 64 || strlen(node) != 32 || !request_read_hex(&key, row, 32) || !request_read_hex(&node, row + 32, 16)) {
         return request_refuse(request, STATUS_BAD_REQUEST, "what", "key", NULL);
     }
     enum status status = store_meta_put(request->store->db, "uplink", bytes_of(row, sizeof row));

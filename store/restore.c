@@ -2,6 +2,7 @@
 
 #include "store/check.h"
 #include "store/key_file.h"
+#include "store/reissue.h"
 #include "store/takeover.h"
 
 #include <stdio.h>
@@ -173,13 +174,40 @@ static enum status copy_identify(struct restore *restore, struct identity *ident
 
 /* ---- another node of the same unit: its entries come into this store ---- */
 
+static enum status succeed_one(struct store *store, struct bytes node) {
+    struct node_id former;
+    if (node.len != sizeof former.b || memcmp(node.data, store->self.b, sizeof former.b) == 0)
+        return STATUS_OK;
+    memcpy(former.b, node.data, sizeof former.b);
+    return reissue_for(store, &former);
+}
+
+/* This node goes on with what the one wrote whose store that is, and those with which that one went on. */
+static enum status succeed(struct store *store, struct db *from) {
+    enum status status = store_begin(store);
+    if (status != STATUS_OK)
+        return status;
+    struct query query = db_query(from, "SELECT value FROM meta WHERE key = 'self' OR key GLOB 'former.*'");
+    while (status == STATUS_OK && query_next(&query))
+        status = succeed_one(store, query_blob(&query, 0));
+    enum status ended = query_end(&query);
+    status = status == STATUS_OK && ended == STATUS_NO_MEMORY ? ended : status; /* one that cannot be read says nothing */
+    if (status == STATUS_OK)
+        return store_commit(store);
+    store_rollback(store);
+    return status;
+}
+
 static enum status merge(struct restore *restore) {
     struct takeover took;
     struct db *from;
     enum status status = db_open(&from, restore->copy, false, NULL);
     if (status != STATUS_OK)
         return status;
-    status = restore->asked->dry_run ? STATUS_OK : takeover_entries(restore->held, from, &took);
+    if (!restore->asked->dry_run)
+        status = succeed(restore->held, from);
+    if (status == STATUS_OK && !restore->asked->dry_run)
+        status = takeover_entries(restore->held, from, &took);
     db_close(from);
     restore->out->merged = true;
     if (status == STATUS_OK && !restore->asked->dry_run) {

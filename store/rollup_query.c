@@ -1,6 +1,7 @@
 #include "store/rollup_query.h"
 
 #include "protocol/planted.h"
+#include "store/extract.h"
 #include "store/record.h"
 #include "store/rollup_plan.h"
 
@@ -40,6 +41,7 @@ struct working {
     /* where records of one period go that can be added up at once; rows: to the rows of their members, too */
     struct rollup_group *group;
     bool at_once, rows;
+    struct extract_list extracts; /* those that count in place of records, of the periods being added up */
 };
 
 static void *make(struct working *working, size_t count, size_t size) {
@@ -245,19 +247,53 @@ static enum status add_record(struct working *working, size_t member, const stru
     return status;
 }
 
+static int32_t member_of(const struct rollup_plan *plan, int64_t unit) {
+    return (size_t)unit < plan->number_count ? plan->by_number[unit] : ROLLUP_NOWHERE;
+}
+
 static void take_row(struct working *working, const struct record_place *place, struct bytes state, int64_t sum) {
     const struct rollup_plan *plan = working->plan;
-    int32_t member = (size_t)place->unit < plan->number_count ? plan->by_number[place->unit] : ROLLUP_NOWHERE;
-    if (member == ROLLUP_NOWHERE)
+    int32_t member = member_of(plan, place->unit);
+    if (member == ROLLUP_NOWHERE || extract_find(&working->extracts, place->period, place->unit) < working->extracts.count)
         return;
     working->status = record_sound(place, state, sum) ? add_record(working, (size_t)member, place, state) : STATUS_STORE_DAMAGED;
     if (working->status != STATUS_OK)
         working->out->failed_unit = plan->members[member].unit;
 }
 
+/* An extract in place of its record. What of it counts provisionally says so, as it would there. */
+static void take_extract(struct working *working, const struct extract_item *item) {
+    int32_t member = member_of(working->plan, item->place.unit);
+    if (member == ROLLUP_NOWHERE || working->status != STATUS_OK)
+        return;
+    working->status = item->contested.len == 0 ? add_record(working, (size_t)member, &item->place, buffer_bytes(&item->state))
+                                               : keep_record(working, (size_t)member, &item->place, buffer_bytes(&item->state), false);
+    for (size_t i = 0; working->status == STATUS_OK && i + 1 < item->contested.len; i += 2) {
+        size_t number = (size_t)(item->contested.data[i] | item->contested.data[i + 1] << 8);
+        int ordinal = number < working->number_count ? working->ordinals[number] : ROLLUP_NOWHERE;
+        if (ordinal == ROLLUP_NOWHERE)
+            continue;
+        struct rollup_time *time = &working->progress[member].fields[ordinal];
+        working->progress[member].contested = true;
+        if (time->contested < UINT16_MAX)
+            time->contested++;
+    }
+    if (working->status != STATUS_OK)
+        working->out->failed_unit = working->plan->members[member].unit;
+}
+
+/* Those of periods before this one, so that periods come ascending. */
+static void take_extracts(struct working *working, size_t *next, uint64_t before) {
+    while (*next < working->extracts.count && working->extracts.items[*next].place.period < before)
+        take_extract(working, &working->extracts.items[(*next)++]);
+}
+
 /* All records of the form in first..last, ascending by period. Of one period and a form without rows nothing else is read than what is added up. */
 static void add_records(struct working *working, int64_t form, uint32_t first, uint32_t last) {
     bool single = first == last && !working->form->list;
+    size_t next = 0;
+    extract_list_fini(&working->extracts);
+    working->status = working->status == STATUS_OK ? extract_counted(working->store, form, first, last, &working->extracts) : working->status;
     struct query query =
         single ? db_query(working->store->db, "SELECT unit, state, sum FROM record WHERE form = ? AND period = ?")
                : db_query(working->store->db,
@@ -272,10 +308,12 @@ static void add_records(struct working *working, int64_t form, uint32_t first, u
             place.period = (uint32_t)query_int(&query, 3);
             place.row = query_text(&query, 4);
         }
+        take_extracts(working, &next, place.period);
         take_row(working, &place, query_blob(&query, 1), query_int(&query, 2));
     }
     enum status ended = query_end(&query);
     working->status = ended != STATUS_OK ? ended : working->status;
+    take_extracts(working, &next, UINT64_MAX);
 }
 
 /* ---- adding up ---- */
@@ -340,7 +378,8 @@ static void add_up(struct working *working, int64_t form, uint32_t first, uint32
 static uint32_t next_period(struct working *working, int64_t form, uint32_t from) {
     if (from == 0 || from > working->out->last || working->form->period != PERIOD_AD_HOC)
         return from > working->out->last ? 0 : from;
-    struct query query = db_query(working->store->db, "SELECT min(period) FROM record WHERE form = ? AND period BETWEEN ? AND ?");
+    struct query query = db_query(working->store->db, "SELECT min(period) FROM (SELECT min(period) AS period FROM record WHERE form = ?1 AND period BETWEEN ?2 AND ?3"
+                                                     " UNION ALL SELECT min(period) FROM extract WHERE form = ?1 AND period BETWEEN ?2 AND ?3)");
     query_bind_int(&query, form);
     query_bind_int(&query, from);
     query_bind_int(&query, working->out->last);
@@ -417,6 +456,7 @@ static void working_fini(struct working *working) {
     free(working->sums.sums);
     free(working->sums.records);
     free(working->ordinals);
+    extract_list_fini(&working->extracts);
 }
 
 /* A row of the unit's own only where it has something of its own to show. */

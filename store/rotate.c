@@ -1,6 +1,7 @@
 #include "store/rotate.h"
 
 #include "store/key_file.h"
+#include "store/reissue.h"
 #include "store/structure.h"
 #include "store/trust_write.h"
 
@@ -166,6 +167,8 @@ static enum status hand_on(struct store *store, const struct next *next, const s
         status = store_meta_put(store->db, "core", next->core);
     if (status == STATUS_OK)
         status = store_meta_put(store->db, "self", bytes_of(node->b, sizeof node->b));
+    if (status == STATUS_OK)
+        status = reissue_for(store, &store->self);
     if (status == STATUS_OK)
         status = db_script(
             store->db,

@@ -14,11 +14,14 @@ static const char schema_logs[] =
     "CREATE TABLE config (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;"
     /* One row a log held. version: the store's change counter when it last changed. gaps: entitled bodies not held. applied: every entry up to it is applied or
      * set aside; controlled: of its control changes those up to it are, which go ahead of the rest. stands, why: up to where it stood, and what ended it there
-     * (0: nothing does), when its entries were last judged. */
+     * (0: nothing does), when its entries were last judged. brought: the peer that brought it as what refutes what the views said, where they did not let this node hold it. counted,
+     * bytes, control: what its entries up to this seq come to, and control entries among them (store/bounds_count.c). */
     "CREATE TABLE log (id INTEGER PRIMARY KEY, node BLOB NOT NULL CHECK(length(node)=16), kind INTEGER NOT NULL, epoch BLOB NOT NULL CHECK(length(epoch)=8),"
     " head_seq INTEGER NOT NULL, head_hash BLOB NOT NULL CHECK(length(head_hash)=32), bodies INTEGER NOT NULL, gaps INTEGER NOT NULL, applied INTEGER NOT NULL,"
     " version INTEGER NOT NULL, receipt_due INTEGER NOT NULL, controlled INTEGER NOT NULL DEFAULT 0, stands INTEGER NOT NULL DEFAULT 9223372036854775807,"
-    " why INTEGER NOT NULL DEFAULT 0, UNIQUE(node, kind, epoch)) STRICT;"
+    " why INTEGER NOT NULL DEFAULT 0, brought BLOB,"
+    " counted INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0, control INTEGER NOT NULL DEFAULT 0, UNIQUE(node, kind, epoch)) STRICT;"
+    "CREATE INDEX log_brought ON log(brought) WHERE brought IS NOT NULL;"
     "CREATE INDEX log_version ON log(version);"
     "CREATE INDEX log_due ON log(id) WHERE receipt_due = 1;"
     "CREATE INDEX log_pending ON log(id) WHERE applied < head_seq;"
@@ -34,9 +37,10 @@ static const char schema_logs[] =
     "CREATE TABLE fork (log INTEGER NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL, header BLOB NOT NULL, signature BLOB NOT NULL, PRIMARY KEY(log, seq, "
     "hash))"
     " STRICT, WITHOUT ROWID;"
-    /* What stood in the log until a senior pinned another branch: kept, shown, and no part of the log any more. */
+    /* What stood in the log until a senior pinned another branch: kept, shown, and no part of the log any more. And (peer: who brought it) what is on its way to an
+     * entry that a senior has pinned, of a branch that is not held. */
     "CREATE TABLE fallen (log INTEGER NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL CHECK(length(hash)=32), header BLOB NOT NULL, signature BLOB NOT NULL,"
-    " salt BLOB, body BLOB, body_state INTEGER NOT NULL, PRIMARY KEY(log, seq, hash)) STRICT;"
+    " salt BLOB, body BLOB, body_state INTEGER NOT NULL, peer BLOB, PRIMARY KEY(log, seq, hash)) STRICT;"
     "CREATE TABLE receipt (holder BLOB NOT NULL, node BLOB NOT NULL, kind INTEGER NOT NULL, epoch BLOB NOT NULL, seq INTEGER NOT NULL, bodies INTEGER NOT NULL,"
     " applied INTEGER NOT NULL, aside INTEGER NOT NULL, time INTEGER NOT NULL, bytes BLOB NOT NULL, signature BLOB NOT NULL, version INTEGER NOT NULL,"
     " PRIMARY KEY(node, kind, epoch, holder)) STRICT, WITHOUT ROWID;"
@@ -69,6 +73,10 @@ static const char schema_views[] =
     /* Which standing puts wrote a record: only where there are two or more (else the state names the one). */
     "CREATE TABLE record_write (form INTEGER NOT NULL, period INTEGER NOT NULL, unit INTEGER NOT NULL, row TEXT NOT NULL, entry INTEGER NOT NULL,"
     " PRIMARY KEY(form, period, unit, row, entry)) STRICT, WITHOUT ROWID;"
+    /* Extracts (store/extract.h): one row a record of a change, beside the records and never among them. */
+    "CREATE TABLE extract (form INTEGER NOT NULL, period INTEGER NOT NULL, unit INTEGER NOT NULL, row TEXT NOT NULL, entry INTEGER NOT NULL, place INTEGER NOT NULL,"
+    " state BLOB NOT NULL, sum INTEGER NOT NULL, contested BLOB NOT NULL, cut BLOB NOT NULL, PRIMARY KEY(form, period, unit, row, entry, place)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX extract_entry ON extract(entry);"
     "CREATE TABLE document (entry INTEGER NOT NULL, place INTEGER NOT NULL, unit BLOB NOT NULL, time INTEGER NOT NULL, title TEXT NOT NULL, PRIMARY KEY(entry, "
     "place))"
     " STRICT, WITHOUT ROWID;"
@@ -157,7 +165,7 @@ enum status schema_renew(struct db *db) {
 enum status schema_clear_views(struct db *db) {
     return db_script(
         db,
-        "DELETE FROM fact; DELETE FROM form; DELETE FROM form_key; DELETE FROM unit_key; DELETE FROM record; DELETE FROM record_write; DELETE FROM document;"
+        "DELETE FROM fact; DELETE FROM form; DELETE FROM form_key; DELETE FROM unit_key; DELETE FROM record; DELETE FROM record_write; DELETE FROM extract; DELETE FROM document;"
         "DELETE FROM set_aside; UPDATE log SET applied = 0, controlled = 0, stands = 9223372036854775807, why = 0, receipt_due = 1;");
 }
 

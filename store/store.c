@@ -2,7 +2,9 @@
 
 #include "protocol/compress.h"
 #include "protocol/planted.h"
+#include "store/bounds.h"
 #include "store/branch.h"
+#include "store/extract_cut.h"
 #include "store/key_file.h"
 #include "store/migrate.h"
 #include "store/reissue.h"
@@ -103,13 +105,17 @@ enum status store_commit(struct store *store) {
         store_rollback(store);
     else
         life_committed(store);
-    store->tree_touched = false;
+    if (status == STATUS_OK && store->erased && !PLANTED("erased-stays-on-disk"))
+        (void)!db_tidy(store->db); /* what stops it stops the next to write as well, and the day's tidying does it again */
+    store->tree_touched = store->erased = false;
     return status;
 }
 
 void store_rollback(struct store *store) {
     db_rollback(store->db);
     life_rolled_back(store);
+    bounds_forget(store);
+    store->erased = false;
     if (!store->tree_touched)
         return;
     form_view_close(store);
@@ -148,6 +154,7 @@ enum status store_load_tree(struct store *store) {
     if (old != NULL) /* the new tree counts its versions from the start: what others remember must never come again */
         store->views_version += tree_version(old) + 1;
     tree_free(old);
+    bounds_forget(store); /* it speaks of nodes by the numbers of the old one */
     return STATUS_OK;
 }
 
@@ -319,6 +326,7 @@ void store_close(struct store *store) {
     request_import_close(store);
     form_view_close(store);
     rollup_plan_close(store);
+    bounds_forget(store);
     if (store->db != NULL) {
         db_rollback(store->db);
         mark_clean(store);
@@ -349,7 +357,9 @@ enum status store_failed(const struct store *store) {
 
 enum status store_idle(struct store *store) {
     enum status status = db_tidy(store->db);
-    if (status == STATUS_OK) { /* last, so that an error says that nothing was written; what they write is tidied up in the next idle spell */
+    if (status == STATUS_OK) /* what these write is tidied up in the next idle spell; each does next time what it could not do now */
+        status = extract_cut(store, NULL);
+    if (status == STATUS_OK) { /* last, so that an error says that nothing was written where no extract was due */
         reissue(store, NULL);
         status = trust_pin_monthly(store);
     }

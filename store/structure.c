@@ -4,8 +4,12 @@
 
 enum status structure_allowed(const struct store *store, uint32_t unit) {
     uint32_t self = tree_node(store->tree, &store->self);
+    int64_t revocation;
     if (self == TREE_NONE) {
         return STATUS_LINE_BROKEN;
+    }
+    if (tree_revoked(store->tree, self, &revocation)) {
+        return STATUS_KEY_REVOKED; /* it would be signed, and count nowhere */
     }
     const struct tree_node *node = tree_node_at(store->tree, self);
     if (!tree_over(store->tree, node->unit, unit)) {

@@ -27,7 +27,7 @@ static enum status begin(struct tree *tree, const struct founding *founding) {
     memcpy(node->node.transport_key, founding->transport_key, sizeof founding->transport_key);
     node->node.roles = ROLE_WRITER | ROLE_STEWARD;
     node->node.unit = node->unit = root;
-    node->depth = 1;
+    tree_chain_join(tree, founder);
     node->stands = node->claimed = true;
     tree_index_key(tree, founder);
     tree->version = 1;
@@ -124,6 +124,11 @@ uint32_t tree_node(const struct tree *tree, const struct node_id *id) {
     return node != TREE_NONE && tree->nodes[node].stands ? node : TREE_NONE;
 }
 
+uint32_t tree_known_node(const struct tree *tree, const struct node_id *id) {
+    uint32_t node = tree_find_node(tree, id);
+    return node != TREE_NONE && tree->nodes[node].unit != TREE_NONE ? node : TREE_NONE;
+}
+
 uint32_t tree_node_by_transport(const struct tree *tree, const uint8_t transport_key[32]) {
     uint32_t best = TREE_NONE;
     for (uint32_t node = tree_find_key(tree, transport_key); node != TREE_NONE; node = tree->nodes[node].key_next) {
@@ -161,6 +166,18 @@ size_t tree_node_count(const struct tree *tree) {
 
 const struct tree_node *tree_node_at(const struct tree *tree, uint32_t node) {
     return &tree->nodes[node].node;
+}
+
+uint32_t tree_chain_length(const struct tree *tree, uint32_t node) {
+    return tree->nodes[node].depth;
+}
+
+uint32_t tree_node_facts(const struct tree *tree, uint32_t node) {
+    return tree->nodes[node].facts;
+}
+
+size_t tree_fact_count(const struct tree *tree) {
+    return tree->fact_count;
 }
 
 uint64_t tree_version(const struct tree *tree) {

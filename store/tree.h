@@ -50,10 +50,6 @@ CHECKED enum status tree_add_fork(struct tree *tree, const struct log_id *log, u
  * other status but OK is handed on by tree_settle. Without it nothing is held. */
 typedef enum status tree_holds_fn(void *ctx, const struct ref *ref, bool *holds);
 void tree_set_holds(struct tree *tree, tree_holds_fn *holds, void *ctx);
-/* Has anything of this node's logs been applied that does not stand any more, by tree_log_standing and tree_entry_verdict? Asked at the end of tree_settle, when all that is
- * asked of the tree is answered as newly settled, of nodes that a cut, a fork or a handover has come to concern; if so, tree_retractions rises. Without it: yes. */
-typedef enum status tree_fallen_fn(void *ctx, const struct node_id *node, bool *fallen);
-void tree_set_fallen(struct tree *tree, tree_fallen_fn *fallen, void *ctx);
 /* Judges what was given since the last time, and all that now may stand (while nobody has moved, revoked, pinned anything, fact by fact; from then on all anew). Everything below speaks of the tree as last settled. NO_MEMORY, or what the seen function said: then the
  * tree is of no more use than to be freed. */
 CHECKED enum status tree_settle(struct tree *tree);
@@ -127,11 +123,16 @@ struct tree_node {
 };
 size_t tree_node_count(const struct tree *tree);                                           /* handles in use */
 uint32_t tree_node(const struct tree *tree, const struct node_id *id);                     /* TREE_NONE if it does not stand */
+uint32_t tree_known_node(const struct tree *tree, const struct node_id *id);               /* an admission of it has been given, whether it stands or not; its keys are known */
 uint32_t tree_node_by_transport(const struct tree *tree, const uint8_t transport_key[32]); /* of several the most senior; TREE_NONE */
 const struct tree_node *tree_node_at(const struct tree *tree, uint32_t node);
 size_t tree_unit_nodes(const struct tree *tree, uint32_t unit, const uint32_t **out);      /* standing ones; borrowed until the next settle */
 /* Negative: a is senior to b. The design's order: shorter chain; then the senior inviter; then epoch (continuations, bytes), seq, place. Both must stand. */
 int tree_seniority(const struct tree *tree, uint32_t a, uint32_t b);
+uint32_t tree_chain_length(const struct tree *tree, uint32_t node); /* of its chain of admissions (5.1): the founder's is 1 */
+/* Facts given of a node's logs, whatever became of them; of all. */
+uint32_t tree_node_facts(const struct tree *tree, uint32_t node);
+size_t tree_fact_count(const struct tree *tree);
 
 /* ---- authority and entitlement (by unit ids, as the engine asks) ---- */
 /* May a node of unit `actor` act for `unit` (itself or one above it)? */
@@ -155,6 +156,16 @@ CHECKED enum status tree_each_above(const struct tree *tree, uint32_t unit, bool
 /* Every further unit whose directive logs a node of `unit` may accept (tree_may_accept_log). */
 void tree_each_named(const struct tree *tree, uint32_t unit, bool (*fn)(void *arg, uint32_t named, unsigned depth), void *arg);
 size_t tree_waiting_nodes(const struct tree *tree, const uint32_t **out); /* nodes that wait; borrowed until the next settle */
+/* Is the log one that a node of unit `lower` hands up to one of `upper`: of a unit that once stood below both, and does not stand below the lower one any more? And may a body of it go so? What
+ * does not reach the upper one, or somebody between, does not. */
+bool tree_hands_up(const struct tree *tree, const struct unit_id *lower, const struct unit_id *upper, const struct log_id *log);
+bool tree_hands_body(const struct tree *tree, const struct unit_id *lower, const struct unit_id *upper, const struct header *header);
+/* Every unit whose logs a node of `lower` may have to hand up. */
+void tree_each_left(const struct tree *tree, const struct unit_id *lower, bool (*fn)(void *arg, uint32_t unit, unsigned depth), void *arg);
+/* What refutes that a node of unit `peer` may hold the logs of these entries, and creations of units that have lost to others in logs that it may hold: each log once, up to the last entry
+ * concerned, with the entry that it speaks of. A claimed log itself, up to its lowest fork and last pin, where it is refuted at all. NO_MEMORY. */
+typedef bool tree_refute_fn(void *arg, const struct log_id *log, uint64_t upto, const struct ref *of);
+CHECKED enum status tree_each_refuting(const struct tree *tree, const struct unit_id *peer, const struct ref *claimed, size_t count, tree_refute_fn *fn, void *arg);
 /* What the standing of a log rests on: entries in which it is cut, pinned, handed over, and in which its author was admitted, and in turn those of their logs. fn gets each such
  * log once, with the highest such seq. peer (may be NULL): logs that a node of this unit may hold anyway are left out, and not followed. NO_MEMORY. */
 typedef bool tree_ground_fn(void *arg, const struct log_id *log, uint64_t upto);

@@ -144,6 +144,37 @@ bool tree_may_hold_body(const struct tree *tree, const struct unit_id *unit, con
            (tree_over(tree, author, holder) && passes_on(tree, header, holder) && !PLANTED("document-not-passed-on"));
 }
 
+/* ---- what is handed up ---- */
+
+/* Both units in one line of today, the author's once below both and in no line with the lower one any more. */
+bool tree_hands_up(const struct tree *tree, const struct unit_id *lower, const struct unit_id *upper, const struct log_id *log) {
+    uint32_t from = tree_unit(tree, lower), to = tree_unit(tree, upper), author = log->kind == LOG_RECOVERY ? TREE_NONE : tree_author_unit(tree, log);
+    if (from == TREE_NONE || to == TREE_NONE || author == TREE_NONE || from == to || !tree_over(tree, to, from)) {
+        return false;
+    }
+    return !tree_over(tree, author, from) && !tree_over(tree, from, author) && tree_ever_over(tree, from, author) && tree_ever_over(tree, to, author);
+}
+
+bool tree_hands_body(const struct tree *tree, const struct unit_id *lower, const struct unit_id *upper, const struct header *header) {
+    if (!tree_hands_up(tree, lower, upper, &header->log)) {
+        return false;
+    }
+    if (header->cls != CLASS_RECORD || header->log.kind == LOG_DIRECTIVE || PLANTED("reach-forgotten-when-handed")) {
+        return true;
+    }
+    return header->audience_count == 1 && within_reach(tree, tree_unit(tree, upper), tree_unit(tree, lower), header->reach);
+}
+
+void tree_each_left(const struct tree *tree, const struct unit_id *lower, bool (*fn)(void *arg, uint32_t unit, unsigned depth), void *arg) {
+    uint32_t from = tree_unit(tree, lower);
+    bool going = from != TREE_NONE && tree->trust->ready; /* else nobody has moved */
+    for (uint32_t unit = 1; going && unit < tree->unit_count; unit++) {
+        if (tree_stands(tree, unit) && !tree_over(tree, from, unit) && tree_ever_over(tree, from, unit)) {
+            going = fn(arg, unit, 0);
+        }
+    }
+}
+
 bool tree_may_hold_receipt(const struct tree *tree, const struct unit_id *unit, const struct node_id *holder, const struct log_id *log) {
     uint32_t node = tree_node(tree, holder), asks = tree_unit(tree, unit), author = tree_author_unit(tree, log);
     if (node == TREE_NONE || asks == TREE_NONE || author == TREE_NONE) {

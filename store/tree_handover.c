@@ -68,8 +68,7 @@ static enum status binds(const struct tree *tree, const struct tree_binding *bin
     if (tree_rank(tree, binding->issuer) >= tree_rank(tree, entry->author) || entry->seq <= handed_upto(tree, handover, entry->log)) {
         return STATUS_OK;
     }
-    if (actor == unit || tree_parents_over(tree, actor, parent) || tree_parents_over(tree, unit, actor) ||
-        tree_parents_over_without(tree, actor, entry->unit, unit)) {
+    if (actor == unit || actor == entry->unit || tree_parents_over(tree, actor, parent) || tree_parents_over_without(tree, actor, entry->unit, unit)) {
         return STATUS_OK;
     }
     enum status status = is_back(tree, handover, actor, &back);

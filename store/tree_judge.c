@@ -28,16 +28,59 @@ int tree_place_order(const struct tree *tree, const struct tree_fact *a, const s
     return a->place < b->place ? -1 : a->place > b->place;
 }
 
+/* A new key of the unit takes the place of the one that admits it: then the chain is no longer than before. */
+static bool is_succession(const struct tree *tree, uint32_t node) {
+    const struct tree_slot_node *slot = &tree->nodes[node];
+    return !PLANTED("successor-as-invited") && slot->succeeds && slot->node.inviter != TREE_NONE && slot->unit == tree->nodes[slot->node.inviter].unit;
+}
+
+/* Chains may be as long as somebody wills, and are compared often: from each node, jump goes so far up that the way to any other takes but the logarithm of the
+ * chain's length (a skew-binary list). */
+void tree_chain_join(struct tree *tree, uint32_t node) {
+    struct tree_slot_node *slot = &tree->nodes[node];
+    if (slot->node.inviter == TREE_NONE) {
+        slot->depth = 1;
+        slot->links = 0;
+        slot->jump = node;
+        return;
+    }
+    const struct tree_slot_node *inviter = &tree->nodes[slot->node.inviter], *far = &tree->nodes[inviter->jump];
+    slot->depth = inviter->depth + !is_succession(tree, node);
+    slot->links = inviter->links + 1;
+    slot->jump = inviter->links - far->links == far->links - tree->nodes[far->jump].links && inviter->links > 0 ? far->jump : slot->node.inviter;
+}
+
+static uint32_t lift(const struct tree *tree, uint32_t node, uint32_t links) {
+    while (tree->nodes[node].links > links) {
+        uint32_t jump = tree->nodes[node].jump;
+        node = tree->nodes[jump].links >= links ? jump : tree->nodes[node].node.inviter;
+    }
+    return node;
+}
+
+int tree_chain_order(const struct tree *tree, uint32_t *a, uint32_t *b) {
+    const struct tree_slot_node *nodes = tree->nodes;
+    const uint32_t links_a = nodes[*a].links, links_b = nodes[*b].links;
+    if (nodes[*a].depth != nodes[*b].depth) {
+        return nodes[*a].depth < nodes[*b].depth ? -1 : 1;
+    }
+    *a = lift(tree, *a, links_b);
+    *b = lift(tree, *b, links_a);
+    if (*a == *b) {
+        return links_a < links_b ? -1 : 1; /* of a node and who succeeds it */
+    }
+    while (nodes[*a].node.inviter != nodes[*b].node.inviter) {
+        bool far = nodes[*a].jump != nodes[*b].jump;
+        *a = far ? nodes[*a].jump : nodes[*a].node.inviter;
+        *b = far ? nodes[*b].jump : nodes[*b].node.inviter;
+    }
+    return is_succession(tree, *a) - is_succession(tree, *b);
+}
+
 int tree_seniority(const struct tree *tree, uint32_t a, uint32_t b) {
-    if (a == b) {
-        return 0;
-    }
-    if (tree->nodes[a].depth != tree->nodes[b].depth) {
-        return tree->nodes[a].depth < tree->nodes[b].depth ? -1 : 1;
-    }
-    while (tree->nodes[a].node.inviter != tree->nodes[b].node.inviter) {
-        a = tree->nodes[a].node.inviter;
-        b = tree->nodes[b].node.inviter;
+    int order = a == b ? 0 : tree_chain_order(tree, &a, &b);
+    if (a == b || order != 0) {
+        return order;
     }
     uint32_t fact_a = tree->nodes[a].admission, fact_b = tree->nodes[b].admission;
     if (fact_a == TREE_NONE || fact_b == TREE_NONE) {
@@ -187,6 +230,7 @@ enum status tree_add_admission(struct tree *tree, const struct fact *fact, const
         slot->unit = unit;
         slot->node.inviter = inviter == TREE_RECOVERY ? TREE_NONE : inviter;
         slot->node.roles = admission->roles;
+        slot->succeeds = admission->has_succeeds && ID_EQUAL(&admission->succeeds, &admission->inviter);
         memcpy(slot->node.signing_key, admission->signing_key, sizeof slot->node.signing_key);
         memcpy(slot->node.transport_key, admission->transport_key, sizeof slot->node.transport_key);
     }
@@ -269,7 +313,7 @@ static void accept_admission(struct tree *tree, uint32_t number) {
     if (!slot->stands) {
         slot->stands = true;
         slot->node.unit = slot->unit;
-        slot->depth = slot->node.inviter == TREE_NONE ? 1 : tree->nodes[slot->node.inviter].depth + 1;
+        tree_chain_join(tree, fact->subject);
         tree_index_key(tree, fact->subject);
         wake(tree, &slot->waiting);
     }

@@ -21,12 +21,9 @@ int tree_trust_seniority(const struct tree *tree, uint32_t a, uint32_t b) {
     if (a == TREE_RECOVERY || b == TREE_RECOVERY) {
         return (b == TREE_RECOVERY) - (a == TREE_RECOVERY);
     }
-    if (nodes[a].depth != nodes[b].depth) {
-        return nodes[a].depth < nodes[b].depth ? -1 : 1;
-    }
-    while (tree->nodes[a].node.inviter != tree->nodes[b].node.inviter) {
-        a = tree->nodes[a].node.inviter;
-        b = tree->nodes[b].node.inviter;
+    int order = tree_chain_order(tree, &a, &b);
+    if (order != 0) {
+        return order;
     }
     if (nodes[a].admission == TREE_NONE || nodes[b].admission == TREE_NONE) {
         return (nodes[b].admission == TREE_NONE) - (nodes[a].admission == TREE_NONE); /* the founder, before those that the recovery keys admitted */
@@ -232,10 +229,9 @@ static void take_admission(struct work *work, uint32_t number) {
     const struct tree_fact *fact = &work->tree->facts[number];
     struct tree_trust_node *node = &work->trust->nodes[fact->subject];
     if (node->unit == TREE_NONE) {
-        uint32_t inviter = work->tree->nodes[fact->subject].node.inviter;
         node->unit = fact->parent;
         node->admission = number;
-        node->depth = inviter == TREE_NONE ? 1 : work->trust->nodes[inviter].depth + 1;
+        tree_chain_join(work->tree, fact->subject);
         wake(work, &node->waiting);
     } else if (tree_place_order(work->tree, fact, &work->tree->facts[node->admission]) < 0) {
         node->admission = number;

@@ -45,8 +45,10 @@ struct tree_unit {
 struct tree_slot_node {
     struct tree_node node;
     uint32_t unit, waiting, admission, depth, key_next; /* unit it is admitted for, standing or not; depth: length of its chain of admissions, the founder's 1 */
+    uint32_t facts;                                     /* that stand in its logs, whatever became of them */
+    uint32_t links, jump;                               /* admissions from it up to the founder, successions too; a node further up that chain (tree_judge.c) */
     uint32_t logs;                                      /* the first of its logs */
-    bool stands, claimed;                               /* claimed: an admission of it stands in a log of the inviter that it names */
+    bool stands, claimed, succeeds;                     /* claimed: an admission of it stands in a log of the inviter that it names; succeeds: it names its inviter as whom it succeeds */
 };
 
 struct tree_table { uint64_t *slots; size_t capacity, count; }; /* open addressing: hash in the upper half, number + 1 in the lower */
@@ -117,6 +119,10 @@ uint64_t tree_hash(const struct tree *tree, struct bytes bytes);
 const struct tree_log *tree_fact_log(const struct tree *tree, const struct tree_fact *fact);
 
 /* ---- tree_judge.c ---- */
+/* A node is admitted, whose inviter was before: its place in the chain of admissions, which is always the same. */
+void tree_chain_join(struct tree *tree, uint32_t node);
+/* Which of two nodes is senior by their chains alone. 0: *a and *b are now the first two above them that have one inviter, and who of these was admitted first decides. */
+int tree_chain_order(const struct tree *tree, uint32_t *a, uint32_t *b);
 int tree_place_order(const struct tree *tree, const struct tree_fact *a, const struct tree_fact *b); /* the order of two places in logs of one author */
 void tree_all_anew(struct tree *tree);                                                              /* nothing stands but the root and the founder */
 /* The order of two facts by their authors' seniority, then epoch, seq and place. */

@@ -21,11 +21,6 @@ void tree_set_holds(struct tree *tree, tree_holds_fn *holds, void *ctx) {
     tree->trust->holds_ctx = ctx;
 }
 
-void tree_set_fallen(struct tree *tree, tree_fallen_fn *fallen, void *ctx) {
-    tree->trust->fallen = fallen;
-    tree->trust->fallen_ctx = ctx;
-}
-
 /* ---- order ---- */
 
 static void sink(const struct tree *tree, const struct tree_heap *heap, size_t at, tree_order_fn *order) {

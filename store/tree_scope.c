@@ -249,10 +249,12 @@ bool tree_scope_reaches(const struct tree *tree, uint32_t above, uint32_t unit) 
 
 /* ---- what is named ---- */
 
-/* Does the change put a unit under, or take one from, what has been named, the unit or its subtree? Then who stands in its lines has a say about these. */
+/* Does the change put a unit under, or take one from, what has been named, the unit or its subtree; or is it a unit above that it puts elsewhere? Then who
+ * stands in its lines has a say about these. */
 static bool names_line(const struct tree *tree, const struct tree_scope *scope, const struct tree_fact *fact, uint32_t unit) {
     const struct tree_power *power = &tree->trust->powers[fact->power];
-    if (scope->named[fact->subject] || tree_over(tree, unit, fact->subject)) {
+    if (scope->named[fact->subject] || tree_over(tree, unit, fact->subject) ||
+        (tree_ever_over(tree, fact->subject, unit) && !PLANTED("named-above-not-accepted"))) {
         return true;
     }
     for (uint32_t i = 0; i < power->line_count + power->former_count; i++) {

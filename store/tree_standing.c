@@ -75,12 +75,8 @@ enum status tree_standing_note(struct tree *tree) {
     enum status status = note_logs(tree);
     note_handovers(tree);
     trust->ready = true;
-    for (uint32_t i = 0; i < tree->node_count && status == STATUS_OK && !fell; i++) {
-        if (trust->nodes[i].fallen && trust->fallen != NULL) {
-            status = trust->fallen(trust->fallen_ctx, &tree->nodes[i].node.id, &fell);
-        } else {
-            fell = trust->nodes[i].fallen;
-        }
+    for (uint32_t i = 0; i < tree->node_count && !fell; i++) {
+        fell = trust->nodes[i].fallen;
     }
     tree->retractions += fell;
     return status;

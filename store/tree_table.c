@@ -347,6 +347,10 @@ enum status tree_intern_fact(struct tree *tree, const struct fact *fact, uint32_
     if (status != STATUS_OK) {
         return status;
     }
+    const uint32_t author = tree->logs[tree->entries[key.entry].log].author;
+    if (author != TREE_RECOVERY) {
+        tree->nodes[author].facts++;
+    }
     *out = tree->fact_count++;
     tree->facts[*out] = (struct tree_fact){.entry = key.entry,
                                            .place = fact->place,

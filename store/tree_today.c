@@ -179,7 +179,6 @@ static void fill_nodes(struct tree *tree) {
         if (judged->pending) {
             node->stands = true;
             node->node.unit = judged->unit;
-            node->depth = judged->depth;
             node->admission = judged->admission;
             node->node.entry_id = tree->entries[tree->facts[judged->admission].entry].id;
             tree_index_key(tree, i);

@@ -30,7 +30,7 @@ struct tree_consent { struct tree_mark mark; uint32_t issuer; };                
 
 /* Of a node, while judging and after. */
 struct tree_trust_node {
-    uint32_t rank, unit, admission, depth; /* rank: TREE_UNJUDGED; unit: as admitted by who has been judged, or for the time being (tree_parents.c); TREE_NONE */
+    uint32_t rank, unit, admission; /* rank: TREE_UNJUDGED; unit: as admitted by who has been judged, or for the time being (tree_parents.c); TREE_NONE */
     uint32_t cuts, waiting, claims;        /* claims: the first of its admissions in logs of the inviter that it names */
     uint64_t before;                       /* where its logs that nothing names were cut, as settled before; SEQ_MAX: nowhere */
     bool pending, touched, fallen;         /* pending: admitted by who has been judged; touched: what cuts or pins its logs is another; fallen: something of it may stand no more */
@@ -103,8 +103,6 @@ struct tree_trust {
 
     tree_holds_fn *holds;
     void *holds_ctx;
-    tree_fallen_fn *fallen;
-    void *fallen_ctx;
 };
 
 void tree_trust_fini(struct tree_trust *trust);

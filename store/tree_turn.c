@@ -123,7 +123,6 @@ static enum status begin(struct tree *tree) {
         trust->nodes[i] = (struct tree_trust_node){.rank = TREE_UNJUDGED,
                                                    .unit = TREE_NONE,
                                                    .admission = TREE_NONE,
-                                                   .depth = 1,
                                                    .cuts = TREE_NONE,
                                                    .waiting = TREE_NONE,
                                                    .claims = TREE_NONE,

@@ -231,12 +231,11 @@ static void add_admission(struct tree_turn *turn, uint32_t number) {
     const struct tree_fact *fact = &turn->tree->facts[number];
     struct tree_trust_node *node = &trust->nodes[fact->subject];
     if (!node->pending) {
-        uint32_t inviter = turn->tree->nodes[fact->subject].node.inviter;
         trust->stale |= trust->contested && node->admission != number; /* which of two creations holds may rest on its seniority */
         node->pending = true;
         node->unit = fact->parent;
         node->admission = number;
-        node->depth = inviter == TREE_NONE ? 1 : trust->nodes[inviter].depth + 1;
+        tree_chain_join(turn->tree, fact->subject);
         tree_heap_push(turn->tree, &turn->pending, fact->subject, tree_trust_seniority);
     }
 }

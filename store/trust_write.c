@@ -130,14 +130,17 @@ static enum status append_one(struct store *store, uint64_t kind, const struct b
     return structure_append(store, &draft, out);
 }
 
-enum status trust_reason(struct store *store, uint32_t unit, struct bytes text, struct ref *out) {
+enum status trust_reason(struct store *store, uint32_t unit, const struct trust_said *said, struct ref *out) {
     struct buffer payload, body;
     struct stored stored;
     buffer_init(&payload, BODY_BYTES_MAX);
     buffer_init(&body, BODY_BYTES_MAX);
-    enum status status = reason_encode(text, &payload);
+    enum status status = reason_encode(said->reason, &payload);
     if (status == STATUS_OK)
-        status = body_encode(&body, NULL, &(const struct change){.kind = CHANGE_REASON, .payload = buffer_bytes(&payload)}, 1);
+        status = body_encode(&body, NULL,
+                             (const struct change[]){{.kind = CHANGE_REASON, .payload = buffer_bytes(&payload)},
+                                                     {.kind = CHANGE_DOCUMENT_PERSON, .place = 1, .payload = said->person}},
+                             said->person.len > 0 ? 2 : 1);
     if (status == STATUS_OK) {
         const struct term audience = {*tree_unit_id(store->tree, unit), SCOPE_UNIT};
         const struct draft draft = {.kind = LOG_DIRECTIVE, .cls = CLASS_DOCUMENT, .audience_count = 1, .audience = &audience, .body = buffer_bytes(&body)};

@@ -12,8 +12,10 @@ CHECKED enum status trust_allowed(const struct store *store, uint32_t node);
 struct trust_heads { const struct node_id *node; size_t from_count; const struct ref *from; };
 CHECKED enum status trust_heads(struct store *store, const struct trust_heads *asked, struct refs *out);
 
-/* All inside the open transaction; none of them applies what it writes. A reason (empty: none) is written before, as an entry of class document for the unit (a handle). */
-CHECKED enum status trust_reason(struct store *store, uint32_t unit, struct bytes text, struct ref *out);
+/* All inside the open transaction; none of them applies what it writes. A reason is written before, as an entry of class document for the unit (a handle), with who
+ * gave it: control bodies name no person. person: its payload; empty: nobody is named. */
+struct trust_said { struct bytes reason, person; };
+CHECKED enum status trust_reason(struct store *store, uint32_t unit, const struct trust_said *said, struct ref *out);
 CHECKED enum status trust_revoke(struct store *store, uint32_t node, const struct refs *upto, const struct ref *reason, struct stored *out);
 CHECKED enum status trust_decide(struct store *store, uint32_t node, const struct fork_decision *decision, struct stored *out);
 CHECKED enum status trust_admit_successor(struct store *store, const struct node_keys *keys, struct admission *out, struct stored *stored);

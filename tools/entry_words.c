@@ -58,3 +58,43 @@ char *entry_words_way(const json_t *entry, const char *self, bool whole) {
     }
     return text_memory_end(&memory);
 }
+
+/* ---- what an entry says ---- */
+
+static const struct {
+    const char *word, *msgid;
+} CHANGES[] = {
+    {"unit", N_("unit created")}, {"unit-set", N_("unit changed")}, {"unit_set", N_("unit changed")}, {"admission", N_("installation admitted")},
+    {"form", N_("form")},         {"level table", N_("levels")},    {"level_table", N_("levels")},    {"put", N_("figures")},
+    {"document", N_("document")}, {"erase", N_("contents erased")}, {"reason", N_("reason")}, {"extract", N_("extract of figures")},
+};
+static const char *change_word(const char *kind) {
+    for (size_t i = 0; i < sizeof CHANGES / sizeof CHANGES[0]; i++) {
+        if (strcmp(CHANGES[i].word, kind) == 0) {
+            return _(CHANGES[i].msgid);
+        }
+    }
+    return kind;
+}
+
+char *entry_words_changes(const json_t *changes) {
+    struct text_memory memory;
+    size_t count = json_array_size(changes);
+    text_memory_begin(&memory);
+    for (size_t i = 0; i < count;) {
+        const json_t *change = json_array_get(changes, i);
+        const char *kind = output_text(change, "kind");
+        size_t same = i + 1;
+        while (same < count && strcmp(output_text(json_array_get(changes, same), "kind"), kind) == 0) {
+            same++;
+        }
+        fprintf(memory.file, "%s%s", i > 0 ? "; " : "", change_word(kind));
+        if (same - i > 1) {
+            fprintf(memory.file, " ×%zu", same - i);
+        } else if (*output_text(change, "what") != '\0') {
+            fprintf(memory.file, ": %s", output_text(change, "what"));
+        }
+        i = same;
+    }
+    return text_memory_end(&memory);
+}

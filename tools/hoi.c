@@ -48,6 +48,7 @@ static const struct verb VERBS[] = {
     ROW("send", send, N_("--to SELECTOR --title TEXT [--text FILE]"), 0, 0, false, N_("send a document down")),
     ROW("inbox", inbox, "", 0, 0, false, N_("the documents that came from above")),
     ROW("log", log, "", 0, 0, false, N_("what was written here and elsewhere, newest first")),
+    ROW("erase", erase, N_("ENTRY... --reason TEXT"), 1, 256, false, N_("take the contents of entries out of every store, for good")),
     ROW("digest", digest, "", 0, 0, true, N_("a number that is equal where two nodes hold and say the same")),
     ROW("check", check, "", 0, 0, false, N_("read the whole store and verify it")),
     ROW("rebuild", rebuild, "", 0, 0, false, N_("derive every table anew from the signed entries")),

@@ -52,13 +52,16 @@
 #define REFUSAL_JOIN_OTHER_PC \
     N_("This admission is for another PC, or for keys that are no longer in this directory. Write a request here again: `hoi join --write-request FILE`.")
 #define REFUSAL_KEY_ELSEWHERE \
-    N_("This PC stands for another unit already, or another office has admitted it[ ({unit} was asked for)]. One directory acts for one unit: for a second one, `hoi join` in " \
-       "another directory.")
+    N_("This PC stands for another unit already, another office has admitted it, or its key was shut out[ ({unit} was asked for)]. One directory acts for one unit: `hoi join` in " \
+       "another one, which is empty.")
 #define REFUSAL_ROOT_OTHER \
     N_("The level above shows another log of the root than the invitation named: one of the two has been forged or put back from an old copy. Enter nothing here, and ask " \
        "the central office.")
 #define REFUSAL_KEY_DAMAGED \
     N_("The key file of this node is damaged[: {path}]. Restore the directory from a backup, or join again with a new token from the level above.")
+#define REFUSAL_KEY_REVOKED \
+    N_("The key of this PC was shut out by the level above: what it signs counts nowhere any more. Make a backup here (`hoi backup FILE`), ask the level above for a new token, " \
+       "`hoi join` with it in an empty directory, and `hoi restore FILE` there: what was not counted yet is written again.")
 #define REFUSAL_KEY_UNSAFE \
     N_("The key file[ {path}] or its directory is open to other people, or belongs to somebody else, or is a link. Make them this user's alone first: chmod 700 for the " \
        "directory, chmod 600 for the file.")

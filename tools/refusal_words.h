@@ -33,6 +33,7 @@ static const struct refusal_word {
     {"nothing for this type", N_("nothing: it does not go with this type")},
     {"object", N_("an object {...}")},
     {"over_units average", N_("over_units: average")},
+    {"reach of a level", N_("a reach that ends at a level: above it, the extract goes on")},
     {"retired", N_("the field kept, with \"retired\": true")},
     {"text", N_("text")},
     {"texts by language", N_("texts by language: {\"vi\": ..., \"en\": ...}")},
@@ -41,6 +42,9 @@ static const struct refusal_word {
     /* units */
     {"A-Z 0-9 . - _", N_("letters, digits and . - _, without blanks")},
     {"CODE", N_("a unit's code")},
+    /* entries */
+    {"NODE:KIND:EPOCH:SEQ:HASH", N_("an entry, as `hoi log --refs` names it")},
+    {"figures or a document", N_("an entry of figures or a document; structure, admissions and the like are never erased")},
     /* settings */
     {"rights", N_("words joined by commas, of read, enter, submit, lock, send, form, unit, invite, revoke, export, config, care; or all, or none")},
     {"tcp://ADDRESS:PORT", N_("tcp://ADDRESS:PORT, such as tcp://0.0.0.0:7400")},

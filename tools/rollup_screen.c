@@ -181,6 +181,35 @@ void rollup_screen_print(const struct rollup_screen *screen, FILE *out) {
 
 /* ---- CSV ---- */
 
+static bool suppressed_text(char out[24], const json_t *field) {
+    const char *why = output_text(field, "suppressed");
+    snprintf(out, 24, "%s", "×");
+    if (strcmp(why, "small") == 0) {
+        snprintf(out, 24, "<%lld", (long long)count_of(field, "below"));
+    }
+    return *why != '\0';
+}
+
+static int64_t suppressed_in(const json_t *fields) {
+    const char *name;
+    json_t *field;
+    int64_t count = 0;
+    json_object_foreach((json_t *)fields, name, field) {
+        count += *output_text(field, "suppressed") != '\0';
+    }
+    return count;
+}
+
+int64_t rollup_screen_suppressed(const struct rollup_screen *screen) {
+    const json_t *row;
+    size_t i;
+    int64_t count = suppressed_in(json_object_get(screen->result, "fields"));
+    json_array_foreach(json_object_get(screen->result, "rows"), i, row) {
+        count += suppressed_in(json_object_get(row, "fields"));
+    }
+    return count;
+}
+
 static void csv_row(const struct rollup_screen *screen, const json_t *row, FILE *out) {
     const json_t *completeness = json_object_get(row, "completeness"), *unit = json_object_get(row, "unit") != NULL ? row : screen->result;
     const char *period = output_text(row, "period");
@@ -192,8 +221,13 @@ static void csv_row(const struct rollup_screen *screen, const json_t *row, FILE 
     for (size_t i = 0; i < screen->fields->count; i++) {
         if (rolled(screen, i)) {
             const json_t *field = json_object_get(json_object_get(row, "fields"), fields_name(screen->fields, i));
+            char suppressed[24];
             fputc(',', out);
-            sheet_write_cell(out, output_text(field, "value"), !fields_numeric(screen->fields, i)); /* a negative number is no formula */
+            if (suppressed_text(suppressed, field)) {
+                sheet_write_cell(out, suppressed, true);
+            } else {
+                sheet_write_cell(out, output_text(field, "value"), !fields_numeric(screen->fields, i)); /* a negative number is no formula */
+            }
         }
     }
     fprintf(out, ",%lld,%lld\r\n", (long long)count_of(completeness, "expected"), (long long)count_of(completeness, "reported"));

@@ -13,7 +13,10 @@ struct rollup_screen {
 };
 
 void rollup_screen_print(const struct rollup_screen *screen, FILE *out);
-/* The same figures as a CSV file: one line for each row of --by, then the whole. Cells that a spreadsheet would take for formulas are guarded. */
+/* How many figures the store has suppressed. */
+int64_t rollup_screen_suppressed(const struct rollup_screen *screen);
+/* The same figures as a CSV file: one line for each row of --by, then the whole. Cells that a spreadsheet would take for formulas are guarded. A figure that was suppressed as too small stands as
+ * "<3", one that was beside it as "×". */
 void rollup_screen_csv(const struct rollup_screen *screen, FILE *out);
 
 #endif

@@ -12,31 +12,17 @@
 const struct option verb_log_options[] = {
     {"--unit", OPTION_VALUE, N_("CODE"), N_("only what this unit wrote")},
     {"--node", OPTION_VALUE, N_("NODE"), N_("only what this installation wrote")},
+    {"--refs", OPTION_FLAG, NULL, N_("also what each entry is called where a command needs an ENTRY")},
     {"--limit", OPTION_VALUE, N_("N"), N_("at most so many entries (else 100)")},
     {NULL, OPTION_FLAG, NULL, NULL},
 };
 
 static const struct {
     const char *word, *msgid;
-} CHANGES[] = {
-    {"unit", N_("unit created")}, {"unit-set", N_("unit changed")}, {"unit_set", N_("unit changed")}, {"admission", N_("installation admitted")},
-    {"form", N_("form")},         {"level table", N_("levels")},    {"level_table", N_("levels")},    {"put", N_("figures")},
-    {"document", N_("document")},
-};
-static const struct {
-    const char *word, *msgid;
 } LOG_STATES[] = {
     {"applied", ""}, {"aside", N_("set aside")}, {"set_aside", N_("set aside")}, {"pending", N_("waiting")}, {"withheld", N_("contents not for this office")},
+    {"erased", N_("contents erased")},
 };
-
-static const char *change_word(const char *kind) {
-    for (size_t i = 0; i < sizeof CHANGES / sizeof CHANGES[0]; i++) {
-        if (strcmp(CHANGES[i].word, kind) == 0) {
-            return _(CHANGES[i].msgid);
-        }
-    }
-    return kind;
-}
 
 static const char *state_word(const char *state) {
     for (size_t i = 0; i < sizeof LOG_STATES / sizeof LOG_STATES[0]; i++) {
@@ -47,30 +33,7 @@ static const char *state_word(const char *state) {
     return state;
 }
 
-/* "figures members 2025-06", or "unit created ×12" where many changes of one kind stand in an entry. malloc. */
-static char *changes_text(const json_t *changes) {
-    struct text_memory memory;
-    size_t count = json_array_size(changes);
-    text_memory_begin(&memory);
-    for (size_t i = 0; i < count;) {
-        const json_t *change = json_array_get(changes, i);
-        const char *kind = output_text(change, "kind");
-        size_t same = i + 1;
-        while (same < count && strcmp(output_text(json_array_get(changes, same), "kind"), kind) == 0) {
-            same++;
-        }
-        fprintf(memory.file, "%s%s", i > 0 ? "; " : "", change_word(kind));
-        if (same - i > 1) {
-            fprintf(memory.file, " ×%zu", same - i);
-        } else if (*output_text(change, "what") != '\0') {
-            fprintf(memory.file, ": %s", output_text(change, "what"));
-        }
-        i = same;
-    }
-    return text_memory_end(&memory);
-}
-
-static void print_entries(const json_t *entries) {
+static void print_entries(const json_t *entries, bool refs) {
     struct table *table = table_new();
     size_t i;
     const json_t *entry;
@@ -79,9 +42,12 @@ static void print_entries(const json_t *entries) {
     table_column(table, _("No."), TABLE_RIGHT);
     table_column(table, _("What"), TABLE_LEFT | TABLE_WRAP);
     table_column(table, _("State"), TABLE_LEFT | TABLE_WRAP);
+    if (refs) {
+        table_column(table, _("Entry"), TABLE_LEFT);
+    }
     json_array_foreach(entries, i, entry) {
         char time[TEXT_SHORT], number[24];
-        char *unit = output_unit(json_object_get(entry, "unit")), *changes = changes_text(json_object_get(entry, "changes"));
+        char *unit = output_unit(json_object_get(entry, "unit")), *changes = entry_words_changes(json_object_get(entry, "changes"));
         snprintf(number, sizeof number, "%s%lld", strcmp(output_text(entry, "kind"), "directive") == 0 ? "↓" : "↑",
                  (long long)json_integer_value(json_object_get(entry, "seq")));
         table_cell(table, text_time(time, json_integer_value(json_object_get(entry, "time"))));
@@ -93,6 +59,9 @@ static void print_entries(const json_t *entries) {
         char *state = text_format("{state}[: {reason}]", "state", state_word(output_text(entry, "state")), "reason", reason, NULL);
         table_cell(table, what);
         table_cell(table, state);
+        if (refs) {
+            table_cell(table, output_text(entry, "ref"));
+        }
         table_row_end(table);
         free(person);
         free(what);
@@ -119,7 +88,7 @@ int verb_log(const struct command *command) {
     if (status == STATUS_OK && command->json) {
         output_json(result);
     } else if (status == STATUS_OK) {
-        print_entries(json_object_get(result, "entries"));
+        print_entries(json_object_get(result, "entries"), options_flag(command, "--refs"));
     }
     json_decref(result);
     return status_exit(status);

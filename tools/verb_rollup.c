@@ -4,6 +4,7 @@
 #include "tools/output.h"
 #include "tools/refusal.h"
 #include "tools/rollup_screen.h"
+#include "tools/table.h"
 #include "tools/text.h"
 #include "tools/verbs.h"
 
@@ -40,12 +41,15 @@ static bool check_by(const char *by) {
 }
 
 /* "2025-01..2025-06": two periods; one period stands alone. */
-static json_t *new_args(const struct command *command) {
+static json_t *new_args(const struct command *command, bool file) {
     const char *period = command->arguments[1], *dots = strstr(period, "..");
     const char *by = options_value(command, "--by"), *level = options_nth(command, "--by", 1);
     char *first = dots != NULL ? strndup(period, (size_t)(dots - period)) : strdup(period);
     json_t *args = client_args("form", command->arguments[0], "period", first, "period_to", dots != NULL ? dots + 2 : NULL, "unit",
                                options_value(command, "--unit"), "as_of", options_value(command, "--as-of"), "by", by, "level", level, NULL);
+    if (file) { /* what leaves the program shows no figure that the form wants suppressed */
+        json_object_set_new(args, "suppress", json_true());
+    }
     free(first);
     return args;
 }
@@ -60,7 +64,19 @@ static enum status write_file(const struct rollup_screen *screen, enum file_kind
         fprintf(memory.file, "%s\n", json);
         free(json);
     }
-    return output_file(path, &memory);
+    enum status status = output_file(path, &memory);
+    int64_t suppressed = rollup_screen_suppressed(screen);
+    if (status == STATUS_OK && suppressed > 0) {
+        char count[TEXT_SHORT];
+        char *line = text_format(
+            PLURAL("{count} figure is not shown in the file: the form asks that small figures be suppressed, and what they could be worked out from.",
+                   "{count} figures are not shown in the file: the form asks that small figures be suppressed, and what they could be worked out from.",
+                   suppressed),
+            "count", text_count(count, suppressed), NULL);
+        table_paragraph(stdout, line, 0);
+        free(line);
+    }
+    return status;
 }
 
 /* The names of units are asked for at the roll-up's own date, and only where people read them. */
@@ -93,7 +109,7 @@ int verb_rollup(const struct command *command) {
     }
     enum status status = client_open(&client, command);
     if (status == STATUS_OK) {
-        status = client_ask(&client, "rollup", new_args(command), &borrowed);
+        status = client_ask(&client, "rollup", new_args(command, kind != FILE_NONE), &borrowed);
         result = status == STATUS_OK ? json_incref(borrowed) : NULL;
     }
     if (status == STATUS_OK && command->json && kind == FILE_NONE) {

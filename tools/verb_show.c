@@ -179,13 +179,52 @@ static void print_history(const struct fields *fields, const json_t *entries, co
     free(story);
 }
 
+/* Only the sums of the record come so far. */
+static void print_extract(const struct fields *fields, const json_t *extract) {
+    char time[TEXT_SHORT];
+    char *unit = output_unit(json_object_get(extract, "unit"));
+    char *line = text_format(_("Its contents do not come as far as this office, only its sums: cut by {unit}, {time}."), "unit", unit, "time",
+                             text_time(time, json_integer_value(json_object_get(extract, "time"))), NULL);
+    putchar('\n');
+    table_paragraph(stdout, line, 0);
+    free(line);
+    free(unit);
+    putchar('\n');
+    print_fields(fields, json_object_get(extract, "fields"));
+}
+
+/* Of which period a figure was cannot be told any more. */
+static void print_erased(const json_t *erased) {
+    const json_t *item;
+    size_t i;
+    if (json_array_size(erased) > 0) {
+        fputs(_("\nErased of this unit's figures, of whatever form and period:\n"), stdout);
+    }
+    json_array_foreach(erased, i, item) {
+        char count[TEXT_SHORT], time[TEXT_SHORT];
+        int64_t entries = json_integer_value(json_object_get(item, "entries"));
+        char *unit = output_unit(json_object_get(item, "unit"));
+        const char *reason = output_text(item, "reason");
+        char *line = text_format(PLURAL("  {time}  contents of {count} entry, by {unit}[, reason: {reason}]",
+                                        "  {time}  contents of {count} entries, by {unit}[, reason: {reason}]", entries),
+                                 "time", text_time(time, json_integer_value(json_object_get(item, "time"))), "count", text_count(count, entries), "unit", unit,
+                                 "reason", *reason != '\0' ? reason : NULL, NULL);
+        table_paragraph(stdout, line, 4);
+        free(line);
+        free(unit);
+    }
+}
+
 static void print_record(const struct fields *fields, const json_t *result, bool history, const char *self) {
     size_t i;
     const json_t *row;
     char *unit = output_unit(json_object_get(result, "unit"));
     text_print(stdout, _("{title}\n{unit}, {period}\n"), "title", fields_title(fields), "unit", unit, "period", output_text(result, "period"), NULL);
     free(unit);
-    if (json_array_size(json_object_get(result, "rows")) == 0) {
+    const json_t *extract = json_object_get(result, "extract");
+    if (extract != NULL) {
+        print_extract(fields, extract);
+    } else if (json_array_size(json_object_get(result, "rows")) == 0) {
         fputs(_("\nNothing was entered for this period yet.\n"), stdout);
     }
     json_array_foreach(json_object_get(result, "rows"), i, row) {
@@ -202,6 +241,7 @@ static void print_record(const struct fields *fields, const json_t *result, bool
             print_entries(json_object_get(row, "entries"), self);
         }
     }
+    print_erased(json_object_get(result, "erased"));
 }
 
 /* Lists come in portions: asks on from the last row until there is no more. args is stolen; *out is a new reference, NULL on failure. */

@@ -10,7 +10,7 @@
 
 const struct option verb_status_options[] = {{NULL, OPTION_FLAG, NULL, NULL}};
 
-enum { DISK_LITTLE_BYTES = 200 * 1000 * 1000, ADVICE_MAX = 16 };
+enum { DISK_LITTLE_BYTES = 200 * 1000 * 1000, ADVICE_MAX = 16, ERASED_SHOWN = 3, CLOCKS_ADVISED = 3 };
 
 /* The page, and what there is to do, in the order in which it was found. */
 struct page {
@@ -245,6 +245,51 @@ static void add_trust(struct page *page) {
     }
 }
 
+/* Offices whose PC cannot be right about the time: what they write counts, but nobody can tell from it when. */
+static void add_clocks(struct page *page) {
+    const json_t *clocks = json_object_get(page->status, "clocks"), *item;
+    char time[TEXT_SHORT];
+    size_t i;
+    json_array_foreach(clocks, i, item) {
+        bool own = json_is_true(json_object_get(item, "own"));
+        char *unit = output_unit(json_object_get(item, "unit"));
+        text_time(time, json_integer_value(json_object_get(item, "time")));
+        fact(page, i == 0 ? _("Doubtful clocks") : "",
+             text_format(_("{unit}, node {node}: {time}"), "unit", unit, "node", output_text(item, "node"), "time", time, NULL));
+        if (own) {
+            advise(page,
+                   plain(_(
+                       "This PC's clock cannot be right: set its date and time. Nothing is lost by it, but nobody can tell when something was written here.")));
+        } else if (i < CLOCKS_ADVISED) {
+            advise(page,
+                   text_format(_("{unit}: its PC's clock cannot be right ({time}): call there to have date and time set. What it writes counts all the same."),
+                               "unit", unit, "time", time, NULL));
+        }
+        free(unit);
+    }
+}
+
+/* The newest three: the rest `--json` tells. */
+static void add_erased(struct page *page) {
+    const json_t *item;
+    char count[TEXT_SHORT], time[TEXT_SHORT];
+    size_t i;
+    json_array_foreach(json_object_get(page->status, "erased"), i, item) {
+        if (i == ERASED_SHOWN) {
+            return;
+        }
+        int64_t entries = json_integer_value(json_object_get(item, "entries"));
+        char *unit = output_unit(json_object_get(item, "unit"));
+        const char *reason = output_text(item, "reason");
+        fact(page, i == 0 ? _("Erased") : "",
+             text_format(
+                 PLURAL("contents of {count} entry, by {unit}, {time}[: {reason}]", "contents of {count} entries, by {unit}, {time}[: {reason}]", entries),
+                 "count", text_count(count, entries), "unit", unit, "time", text_time(time, json_integer_value(json_object_get(item, "time"))), "reason",
+                 *reason != '\0' ? reason : NULL, NULL));
+        free(unit);
+    }
+}
+
 /* What came is kept, but this node has trouble of its own with applying it: figures shown may be behind. */
 static void add_applying(struct page *page) {
     const char *name = output_text(page->status, "applying");
@@ -322,8 +367,10 @@ int verb_status(const struct command *command) {
         add_children(&page);
         add_log(&page);
         add_aside(&page);
-    add_trust(&page);
-    add_applying(&page);
+        add_trust(&page);
+        add_clocks(&page);
+        add_erased(&page);
+        add_applying(&page);
         add_waiting(&page);
         add_disk(&page);
         add_recovery(&page);

@@ -297,12 +297,18 @@ int disk_rename(const char *from, const char *to, bool replace) {
     struct disk_file *file = disk_find(from);
     if (file == NULL || disk_of_path(to) != file->disk)
         return file == NULL ? ENOENT : EXDEV;
-    assert(!file->directory && directory_of(file->disk, from) == directory_of(file->disk, to)); /* no more is needed of a disk for this store */
+    assert(!file->directory); /* no more is needed of a disk for this store */
     struct disk_file *there = disk_find(to);
     if (there != NULL && (!replace || there->directory))
         return replace ? EISDIR : EEXIST;
     int error = step_at(from, DISK_NAME, &disk, &cut);
-    if (error == 0 || cut)
+    if (error != 0 && !cut)
+        return error;
+    if (directory_of(disk, from) == directory_of(disk, to)) {
         names_change(disk, from, to, file);
+    } else { /* two directories, each synced by itself: of the two names a cut may leave both, one or none */
+        names_change(disk, NULL, to, file);
+        names_change(disk, from, NULL, file);
+    }
     return error;
 }

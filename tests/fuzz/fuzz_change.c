@@ -11,7 +11,7 @@ static const struct {
     {CHANGE_MOVE, recode_move}, {CHANGE_CLOSE, recode_close},             {CHANGE_SAME, recode_same},
     {CHANGE_HANDOVER, recode_handover}, {CHANGE_REVOCATION, recode_revocation}, {CHANGE_PIN, recode_pin},
     {CHANGE_FORK_DECISION, recode_fork_decision}, {CHANGE_ERASE, recode_erasure}, {CHANGE_ACCEPT, recode_acceptance},
-    {CHANGE_REASON, recode_reason},
+    {CHANGE_REASON, recode_reason}, {CHANGE_EXTRACT, recode_extract},
 };
 
 /* The changes of a body that was accepted are each of their class, and those of a known kind recode too. */
@@ -49,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                            recode_core,     recode_form,   recode_level_table, recode_document};
     static const recode_fn later[] = {recode_person,     recode_move, recode_close,         recode_same,    recode_handover,
                                       recode_revocation, recode_pin,  recode_fork_decision, recode_erasure, recode_acceptance,
-                                      recode_reason};
+                                      recode_reason,     recode_extract};
     struct bytes in = bytes_of(data, size);
     size_t count = sizeof structures / sizeof structures[0];
     unsigned choice = fuzz_choice(&in, (unsigned)(count + 1 + sizeof later / sizeof later[0]));

@@ -17,7 +17,7 @@ static void unpack(struct bytes in) {
     if (entries_open(&entries, in) == STATUS_OK) {
         FUZZ_REQUIRE(entries.raw.capacity <= RAW_BYTES_MAX && entries.count <= ITEMS_MAX);
         while (entries_next(&entries, &item)) {
-            FUZZ_REQUIRE(item.kind == ITEM_ENTRY || item.kind == ITEM_PART || item.kind == ITEM_EVIDENCE);
+            FUZZ_REQUIRE(item.kind == ITEM_ENTRY || item.kind == ITEM_PART || item.kind == ITEM_EVIDENCE || item.kind == ITEM_OFFER);
             FUZZ_REQUIRE(item.entry.header.len <= HEADER_BYTES_MAX && item.entry.body.len <= BODY_BYTES_MAX && item.part.len <= BODY_BYTES_MAX);
         }
     }

@@ -3,7 +3,7 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/session_world.h"
 
-enum { STEPS_MAX = 3 * ITEMS_MAX, CONTROL_CHANGES_MAX = 40 /* of one input: replicas in RAM hold few units */, RUN_MAX = 2 * ITEMS_MAX };
+enum { STEPS_MAX = 3 * ITEMS_MAX, CONTROL_CHANGES_MAX = 40 /* of one input: replicas in RAM hold few units */, RUN_MAX = 2 * ITEMS_MAX, OFFERED_MAX = 1024 };
 
 struct play {
     struct ram_replica ours;
@@ -14,6 +14,9 @@ struct play {
     int64_t now;
     bool closed, disk_full;
     size_t control_changes;
+    struct log_id offered[OFFERED_MAX]; /* with a reference, by the peer */
+    uint64_t offered_seq[OFFERED_MAX];
+    size_t offered_count;
     struct buffer message; /* made anew */
 };
 
@@ -35,6 +38,31 @@ static uint64_t head_of(struct play *play, const struct persist *items, size_t c
     return held->entries[held->count - 1].seq;
 }
 
+/* What the views do not let this side hold it takes only of a log that was offered, and as far as that. */
+static bool was_offered(const struct play *play, const struct persist *item) {
+    for (size_t i = 0; i < play->offered_count; i++) {
+        if (log_id_equal(&play->offered[i], &item->log) && item->seq <= play->offered_seq[i]) {
+            return true;
+        }
+    }
+    return play->offered_count == OFFERED_MAX;
+}
+
+static void note_offers(struct play *play, struct bytes message) {
+    struct entries entries;
+    struct item item;
+    enum status status = message_type(message) == MESSAGE_ENTRIES ? entries_open(&entries, message) : STATUS_MALFORMED;
+    while (status == STATUS_OK && entries_next(&entries, &item)) {
+        if (item.kind == ITEM_OFFER && item.has_of && play->offered_count < OFFERED_MAX) {
+            play->offered[play->offered_count] = item.log;
+            play->offered_seq[play->offered_count++] = item.seq;
+        }
+    }
+    if (message_type(message) == MESSAGE_ENTRIES) {
+        entries_fini(&entries);
+    }
+}
+
 /* Hash, author and signature of the header in entry, which is left in play->header. */
 static void require_header(struct play *play, const struct persist *item) {
     const struct replica *replica = &play->ours.replica;
@@ -48,12 +76,36 @@ static void require_header(struct play *play, const struct persist *item) {
     FUZZ_REQUIRE(ID_EQUAL(&hash, &item->hash));
     FUZZ_REQUIRE(replica->ops->node(replica->ctx, &item->log.node, key, &unit) == STATUS_OK);
     FUZZ_REQUIRE(header_verify(replica->founding, play->header, item->entry.header, item->entry.signature, key) == STATUS_OK);
-    FUZZ_REQUIRE(replica->ops->may_hold_log(replica->ctx, &replica->unit, &item->log));
+    bool may = replica->ops->may_hold_log(replica->ctx, &replica->unit, &item->log);
+    FUZZ_REQUIRE(item->kind == PERSIST_ENTRY ? item->ground == !may : may || play->ours.beyond);
+    FUZZ_REQUIRE(may || (play->ours.beyond && was_offered(play, item)));
+}
+
+/* Of another branch than is held: past the entry that both follow, one after the other, up to the one wanted. */
+static void require_beside(struct play *play, const struct persist *items, size_t place) {
+    const struct persist *item = &items[place];
+    struct hash hash = {0};
+    bool found = false;
+    require_header(play, item);
+    FUZZ_REQUIRE(play->ours.wants >= item->seq && ID_EQUAL(&item->peer, &play->peer->replica.self));
+    for (size_t i = 0; i < place && !found; i++) {
+        found = items[i].kind == PERSIST_BESIDE && log_id_equal(&items[i].log, &item->log) && items[i].seq == item->seq - 1 &&
+                ID_EQUAL(&items[i].hash, &play->header->prev);
+    }
+    for (size_t i = 0; i < play->ours.beside_count && !found; i++) {
+        const struct ram_fork *beside = &play->ours.beside[i];
+        found = log_id_equal(&beside->log, &item->log) && beside->seq == item->seq - 1 && ID_EQUAL(&beside->hash, &play->header->prev);
+    }
+    const struct ram_entry *before = item->seq > 1 ? ram_replica_entry(&play->ours, &item->log, item->seq - 1) : NULL;
+    FUZZ_REQUIRE(found || item->seq == 1 || (before != NULL && ID_EQUAL(&before->hash, &play->header->prev)));
+    hash = item->hash;
+    const struct ram_entry *held = ram_replica_entry(&play->ours, &item->log, item->seq);
+    FUZZ_REQUIRE(held == NULL || !ID_EQUAL(&held->hash, &hash));
 }
 
 static void require_body(struct play *play, const struct persist *item) {
     const struct replica *replica = &play->ours.replica;
-    FUZZ_REQUIRE(replica->ops->may_hold_body(replica->ctx, &replica->unit, play->header));
+    FUZZ_REQUIRE(play->header->cls == CLASS_CONTROL || replica->ops->may_hold_body(replica->ctx, &replica->unit, play->header));
     FUZZ_REQUIRE(body_verify(&replica->founding->association, play->header, item->entry.salt, item->entry.body) == STATUS_OK);
 }
 
@@ -97,10 +149,13 @@ static void require_item(struct play *play, const struct persist *items, size_t 
         require_held(play, item, &held);
         FUZZ_REQUIRE(!held->has_body && header_decode(play->header, buffer_bytes(&held->header)) == STATUS_OK);
         FUZZ_REQUIRE(item->salt.len == SALT_BYTES && item->offset <= held->part.len && item->offset + item->part.len < play->header->body_bytes);
-        FUZZ_REQUIRE(play->ours.replica.ops->may_hold_body(&play->ours, &play->ours.replica.unit, play->header));
+        FUZZ_REQUIRE(play->header->cls == CLASS_CONTROL || play->ours.replica.ops->may_hold_body(&play->ours, &play->ours.replica.unit, play->header));
         break;
     case PERSIST_RECEIPT:
         require_receipt(play, item);
+        break;
+    case PERSIST_BESIDE:
+        require_beside(play, items, place);
         break;
     default:
         FUZZ_REQUIRE(item->kind == PERSIST_FORK);
@@ -126,6 +181,9 @@ static void step(struct play *play, struct session_event event) {
     struct session_output output;
     size_t steps = 0;
     event.now_ms = play->now;
+    if (event.kind == SESSION_MESSAGE) {
+        note_offers(play, event.message);
+    }
     session_step(play->session, &event, &output);
     while (output.persist_count > 0) {
         FUZZ_REQUIRE(output.send_count == 0 && output.persist_count <= RUN_MAX && ++steps <= STEPS_MAX);
@@ -325,9 +383,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     unsigned flags = fuzz_choice(&in, WORLD_FLAGS);
     bool commune = (flags & WORLD_COMMUNE) != 0;
     FUZZ_REQUIRE(play.header != NULL);
-    play.world = session_world((flags & WORLD_IN_STEP) != 0);
+    play.world = session_world(flags);
     play.peer = commune ? &play.world->root : &play.world->commune;
     ram_replica_copy(&play.ours, commune ? &play.world->commune : &play.world->root);
+    play.ours.beyond = (flags & WORLD_TRUST) != 0;
+    play.ours.wants = play.ours.beyond ? WORLD_WANTED : 0;
     buffer_init(&play.message, MESSAGE_BYTES_MAX);
     struct session_config config = {.replica = play.ours.replica, .peer = play.peer->replica.self, .peer_unit = play.peer->replica.unit, .dials = commune};
     FUZZ_REQUIRE(session_open(&play.session, &config) == STATUS_OK);

@@ -14,7 +14,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 # The order of the tables in fuzz_change.c and fuzz_enrolment.c: the first byte of an input.
 CHANGES = ["founding", "header", "unit", "unit_set", "admission", "core", "form", "level_table", "document", "body", "person",
-           "move", "close", "same", "handover", "revocation", "pin", "fork_decision", "erase", "accept", "reason"]
+           "move", "close", "same", "handover", "revocation", "pin", "fork_decision", "erase", "accept", "reason", "extract"]
 ENROLMENT = ["token_text", "token", "join", "joined", "join_request", "join_admission"]
 MESSAGES = ["hello", "state", "buckets", "have", "entries", "receipts", "progress", "refused", "bye", "join", "joined", "join_refused"]
 # As enum field_type; the second byte: places, measure (16, 32, 48: kg, %, hộ), style (64: unknown, 128: machine).

@@ -23,9 +23,28 @@ static void note(struct buffer *frames, bool resigned, struct bytes message) {
     }
 }
 
+/* The third's directive log, because of the root's first entry. */
+static void note_offer(struct buffer *frames, bool resigned, struct fixture *world) {
+    struct buffer items, message;
+    const struct log_id root = world->root.logs[0].id;
+    const struct item offer = {.kind = ITEM_OFFER,
+                               .log = {.node = world->third.replica.self, .kind = LOG_DIRECTIVE},
+                               .seq = 3,
+                               .has_of = true,
+                               .of = {.log = root, .seq = 1, .hash = hash_short(&world->root.logs[0].entries[0].hash)}};
+    buffer_init(&items, RAW_BYTES_MAX);
+    buffer_init(&message, MESSAGE_BYTES_MAX);
+    if (item_encode(&offer, &items) != STATUS_OK || entries_encode(buffer_bytes(&items), 1, &message) != STATUS_OK) {
+        exit(1);
+    }
+    note(frames, resigned, buffer_bytes(&message));
+    buffer_fini(&items);
+    buffer_fini(&message);
+}
+
 /* Everything that `side` (0: the commune) hears after the hello. */
 static void record(unsigned flags, const char *dir, bool resigned) {
-    struct fixture *world = session_world((flags & WORLD_IN_STEP) != 0);
+    struct fixture *world = session_world(flags);
     struct ram_replica copies[2];
     struct pair *pair = calloc(1, sizeof *pair);
     struct buffer frames;
@@ -37,6 +56,10 @@ static void record(unsigned flags, const char *dir, bool resigned) {
     buffer_init(&frames, MESSAGE_BYTES_MAX);
     ram_replica_copy(&copies[0], &world->commune);
     ram_replica_copy(&copies[1], &world->root);
+    for (unsigned side = 0; side < 2; side++) {
+        copies[side].beyond = (flags & WORLD_TRUST) != 0;
+        copies[side].wants = copies[side].beyond ? WORLD_WANTED : 0;
+    }
     bool narrow = (flags & WORLD_NARROW) != 0;
     pair_open_sized(pair, &copies[0], &copies[1], narrow ? WINDOW_BYTES_LEAST : 0, narrow ? MESSAGE_BYTES_LEAST : 0);
     for (unsigned round = 0; any && round < ROUNDS_MAX; round++) {
@@ -50,6 +73,9 @@ static void record(unsigned flags, const char *dir, bool resigned) {
             }
             any = pair_deliver(pair, side) || any;
         }
+    }
+    if ((flags & WORLD_TRUST) != 0) {
+        note_offer(&frames, resigned, world);
     }
     write_seed(dir, flags, &frames, resigned);
     pair_close(pair);
@@ -65,10 +91,15 @@ int main(int argc, char **argv) {
         return 2;
     }
     for (unsigned flags = 0; flags < WORLD_FLAGS; flags++) {
-        record(flags, argv[1], false);
-        record(flags, argv[1], true);
+        if ((flags & (WORLD_NARROW | WORLD_TRUST)) != (WORLD_NARROW | WORLD_TRUST)) {
+            record(flags, argv[1], false);
+            record(flags, argv[1], true);
+        }
     }
-    fixture_free(session_world(false));
-    fixture_free(session_world(true));
+    for (unsigned flags = 0; flags < WORLD_FLAGS; flags++) {
+        if ((flags & ~(unsigned)(WORLD_IN_STEP | WORLD_TRUST)) == 0) {
+            fixture_free(session_world(flags));
+        }
+    }
     return 0;
 }

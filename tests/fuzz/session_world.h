@@ -9,7 +9,9 @@ enum {
     WORLD_COMMUNE = 1, /* the session is the commune's, which dials; else the root's */
     WORLD_IN_STEP = 2, /* both had been in step before they wrote what the other lacks */
     WORLD_NARROW = 4,  /* the peer takes the smallest window and messages there are */
-    WORLD_FLAGS = 8
+    WORLD_TRUST = 8,   /* this side wants entries of forked logs up to WORLD_WANTED, takes what is offered, and refutes what is claimed */
+    WORLD_WANTED = 5,
+    WORLD_FLAGS = 16
 };
 enum frame_kind {
     FRAME_MESSAGE,  /* a message, as it stands */
@@ -20,24 +22,54 @@ enum frame_kind {
     FRAME_DISK_FULL = 16 /* added: what this frame would make durable fails */
 };
 
+/* Of the commune's log the root has what somebody with its key wrote, from its second entry on. */
+static inline void session_world_steal(struct fixture *fixture) {
+    struct ram_replica copy;
+    ram_replica_copy(&copy, &fixture->commune);
+    fixture_write_record(fixture, &copy, 60, 0);
+    fixture_write_record(fixture, &copy, 61, 0);
+    for (size_t i = 0; i < copy.log_count; i++) {
+        const struct ram_log *log = &copy.logs[i];
+        for (size_t j = 0; j < log->count && log->id.kind == LOG_REPORT; j++) {
+            const struct ram_entry *entry = &log->entries[j];
+            struct persist item = {.kind = PERSIST_ENTRY, .log = log->id, .seq = entry->seq, .hash = entry->hash};
+            item.entry =
+                (struct entry){buffer_bytes(&entry->header), buffer_bytes(&entry->signature), bytes_of(entry->salt, SALT_BYTES), buffer_bytes(&entry->body)};
+            if (ram_replica_entry(&fixture->root, &log->id, entry->seq) == NULL) {
+                ram_replica_persist(&fixture->root, &item, 1);
+            }
+        }
+    }
+    ram_replica_fini(&copy);
+}
+
 /* Made once and kept; a session works on a copy of its replica. */
-static inline struct fixture *session_world(bool in_step) {
-    static struct fixture *worlds[2];
-    if (worlds[in_step] == NULL) {
+static inline struct fixture *session_world(unsigned flags) {
+    static struct fixture *worlds[WORLD_FLAGS];
+    unsigned kind = flags & (WORLD_IN_STEP | WORLD_TRUST);
+    if (worlds[kind] == NULL) {
         struct fixture *fixture = fixture_new();
         fixture_write_record(fixture, &fixture->commune, 100, 0);
-        if (in_step) {
+        if ((kind & WORLD_IN_STEP) != 0) {
             fixture_connect(fixture);
             pair_run(&fixture->pair);
             pair_close(&fixture->pair);
+        }
+        if ((kind & WORLD_TRUST) != 0) {
+            session_world_steal(fixture);
         }
         fixture_write_record(fixture, &fixture->commune, 50, REACH_PRIVATE);
         fixture_write_record(fixture, &fixture->commune, 7000, 0);
         fixture_write_document(fixture, &fixture->root, &fixture->commune.replica.unit, 90);
         fixture_admit(fixture, &fixture->root, false, &fixture->third);
-        worlds[in_step] = fixture;
+        if ((kind & WORLD_TRUST) != 0) {
+            for (unsigned i = 0; i < WORLD_WANTED; i++) {
+                fixture_write_record(fixture, &fixture->commune, 52, 0);
+            }
+        }
+        worlds[kind] = fixture;
     }
-    return worlds[in_step];
+    return worlds[kind];
 }
 
 #endif

@@ -151,6 +151,31 @@ static void add_form(json_t *list, const struct world *world, const char *name, 
 /* [[1, false, ff]] */
 static const uint8_t EXTENSION[] = {0x91, 0x93, 0x01, 0xc2, 0xc4, 0x01, 0xff};
 
+/* A form whose bodies stop at level 1 and whose extracts go on: extension 16. */
+static void add_form_extract(json_t *list, const struct world *world) {
+    struct form_field field = {.name = vectors_text("ca"), .type = FIELD_INTEGER, .over_units = AGGREGATE_SUM, .over_time = AGGREGATE_SUM};
+    struct buffer extensions, payload;
+    struct hash version;
+    buffer_init(&extensions, BODY_BYTES_MAX);
+    buffer_init(&payload, BODY_BYTES_MAX);
+    vectors_must(form_extensions_encode(true, 3, &extensions), "extensions");
+    const struct form form = {.issuer = world->founding.root,
+                              .name = vectors_text("bao_luc"),
+                              .label = 1,
+                              .period = PERIOD_MONTH,
+                              .window = WINDOW_CALENDAR,
+                              .reach = 1,
+                              .policy = POLICY_OWNER,
+                              .field_count = 1,
+                              .fields = &field,
+                              .extensions = buffer_bytes(&extensions)};
+    vectors_must(form_encode(&form, &payload), "form");
+    form_version(&version, &world->founding.association, buffer_bytes(&payload));
+    vectors_fact(vectors_add(list, world, "form-extract", "form", buffer_bytes(&payload)), "form_version", version.b, sizeof version.b);
+    buffer_fini(&payload);
+    buffer_fini(&extensions);
+}
+
 static void add_forms(json_t *list, const struct world *world) {
     struct hash version;
     struct form_field field = {.name = vectors_text("hoi_vien"), .type = FIELD_INTEGER, .over_units = AGGREGATE_SUM, .over_time = TIME_LAST};
@@ -324,6 +349,7 @@ void vectors_add_changes(json_t *list, const struct world *world) {
     add_units(list, world);
     add_admissions(list, world);
     add_forms(list, world);
+    add_form_extract(list, world);
     add_levels(list, world);
     add_documents(list, world);
     add_unknown(list, world);

@@ -190,6 +190,20 @@ static void add_entries(json_t *list, const struct world *world, struct buffer *
     vectors_must(item_encode(&evidence, &raw), "item");
     add_items(list, world, "entries-evidence", &raw, (struct bytes){0}, message);
 
+    const struct log_id founder_log = vectors_log(&world->founding.founder, LOG_DIRECTIVE, "founder epoch");
+    const struct item offers[] = {
+        {.kind = ITEM_OFFER, .log = vectors_log(&world->commune_node, LOG_REPORT, "commune epoch 1"), .seq = 40},
+        {.kind = ITEM_OFFER,
+         .log = vectors_log(&world->commune_node, LOG_DIRECTIVE, "commune epoch 2"),
+         .seq = 7,
+         .has_of = true,
+         .of = vectors_ref(&founder_log, 3, "of")},
+    };
+    begin_items(&raw, 2);
+    vectors_must(item_encode(&offers[0], &raw), "item");
+    vectors_must(item_encode(&offers[1], &raw), "item");
+    add_items(list, world, "entries-offers", &raw, (struct bytes){0}, message);
+
     struct item piece = {.kind = ITEM_PART, .log = vectors_log(&world->commune_node, LOG_REPORT, "commune epoch 1"), .seq = 1, .offset = PART_OFFSET};
     piece.salt = bytes_of(salt, sizeof salt);
     piece.part = bytes_of(body.data + PART_OFFSET, body.len - PART_OFFSET);

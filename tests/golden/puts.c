@@ -1,4 +1,5 @@
 /* Puts: one of each feature of section 6. */
+#include "protocol/extract.h"
 #include "tests/golden/vectors.h"
 
 enum { COLUMNS_MOST = 8, RECORDS_MOST = 12 };
@@ -131,12 +132,57 @@ static void add_rows(json_t *list, const struct world *world) {
     add(list, world, "put-rows", &draft);
 }
 
+/* Two months of one commune, one figure suppressed, one contested column, cut from two entries; and the one row of a list. */
+static void add_extracts(json_t *list, const struct world *world) {
+    const struct log_id report = vectors_log(&world->commune_node, LOG_REPORT, "commune epoch 1"), above = vectors_log(&world->province_node, LOG_DIRECTIVE, "province epoch 1");
+    struct extract *extract = calloc(1, sizeof *extract);
+    struct draft draft;
+    struct buffer payload;
+    vectors_must(extract != NULL ? STATUS_OK : STATUS_NO_MEMORY, "extract");
+    buffer_init(&payload, BODY_BYTES_MAX);
+    begin(&draft, 2, 3);
+    draft.keys[0].period = 12 * 2025 + 4;
+    draft.keys[1].period = 12 * 2025 + 5;
+    draft.ordinals[2] = 7;
+    *cell_at(&draft, 0, 0) = whole(120);
+    *cell_at(&draft, 0, 1) = (struct cell){.state = CELL_VALUE, .type = CELL_INT, .number = 3, .qualifier = QUALIFIER_UNDER};
+    *cell_at(&draft, 1, 0) = (struct cell){.state = CELL_NOT_APPLICABLE};
+    *cell_at(&draft, 1, 1) = whole(-5);
+    *cell_at(&draft, 2, 1) = whole(173000000000);
+    extract->put = draft.put;
+    extract->cut_count = 2;
+    extract->cut[0] = vectors_ref(&report, 5, "cut 5");
+    extract->cut[1] = vectors_ref(&above, 70000, "cut 70000");
+    if (ref_compare(&extract->cut[0], &extract->cut[1]) > 0) {
+        const struct ref first = extract->cut[1];
+        extract->cut[1] = extract->cut[0];
+        extract->cut[0] = first;
+    }
+    extract->contested_count = 1;
+    extract->contested[0] = 7;
+    vectors_must(extract_encode(extract, &payload), "extract");
+    vectors_add(list, world, "extract", "extract", buffer_bytes(&payload));
+
+    buffer_clear(&payload);
+    begin(&draft, 1, 1);
+    draft.keys[0] = (struct record_key){.period = 20250630, .row = vectors_text(EXTRACT_ROW)};
+    *cell_at(&draft, 0, 0) = whole(0);
+    extract->put = draft.put;
+    extract->cut_count = 1;
+    extract->contested_count = 0;
+    vectors_must(extract_encode(extract, &payload), "extract");
+    vectors_add(list, world, "extract-of-a-list", "extract", buffer_bytes(&payload));
+    buffer_fini(&payload);
+    free(extract);
+}
+
 void vectors_add_puts(json_t *list, const struct world *world) {
     add_plain(list, world);
     add_states(list, world);
     add_types(list, world);
     add_marks(list, world);
     add_rows(list, world);
+    add_extracts(list, world);
     /* One of them in its body, as it is signed. */
     struct draft draft;
     struct buffer payload, body;

@@ -166,7 +166,7 @@ def _joined(item: Fields, where: str) -> None:
 SIGNED = Struct([("receipt", Blob(0, RECEIPT_BYTES_MAX)), ("signature", SIGNATURE)], _signed)
 RECEIPTS = Struct([_number(6), ("receipts", ListOf(SIGNED, 0, 256))])
 PROGRESS = Struct([_number(7), ("bytes", UInt())])
-REFUSED = Struct([_number(8), *log_fields(), ("seq", SEQ), ("reason", UInt(1, 8))], check_log)
+REFUSED = Struct([_number(8), *log_fields(), ("seq", SEQ), ("reason", UInt(1, 9))], check_log)
 BYE = Struct([_number(9), ("reason", UInt(0, 5))])
 JOIN = Versioned(
     [
@@ -266,6 +266,7 @@ ITEM = OneOf(
             ],
             _signed_item,
         ),
+        4: Struct([_number(4), *log_fields(), ("seq", SEQ), ("of", Maybe(REF))], check_log),
     }
 )
 ITEMS = Structure("items", ListOf(ITEM, 1, ITEMS_MAX))

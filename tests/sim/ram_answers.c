@@ -115,11 +115,99 @@ static enum status ask_each_lane_log(void *ctx, const struct node_id *node, log_
     return STATUS_OK;
 }
 
-static bool ask_has_room(void *ctx, const struct log_id *log, uint64_t seq, uint64_t entries, uint64_t bytes) {
+static unsigned ask_no_room(void *ctx, const struct header *header, uint64_t entries, uint64_t bytes) {
     const struct ram_replica *ram = ctx;
     (void)entries;
     (void)bytes;
-    return !ask_revoked(ctx, &log->node) || seq <= ram->room_seq;
+    return !ask_revoked(ctx, &header->log.node) || header->seq <= ram->room_seq ? 0 : REFUSED_CUT;
+}
+
+/* In RAM nobody pins a branch, unless a test says so. */
+static bool ask_wanted(void *ctx, const struct log_id *log, uint64_t *upto) {
+    struct ram_replica *ram = ctx;
+    const struct ram_log *held = ram_replica_log(ram, log);
+    *upto = ram->wants;
+    return held != NULL && held->count > 0 && held->entries[held->count - 1].seq < ram->wants && ram_replica_fork(ram, held).seq > 0;
+}
+
+static enum status ask_beside(void *ctx, const struct log_id *log, uint64_t seq, const struct short_hash *first, uint64_t *upto, struct hash *last) {
+    struct ram_replica *ram = ctx;
+    bool more = true;
+    *upto = 0;
+    for (size_t i = 0; i < ram->beside_count && *upto == 0; i++) {
+        const struct ram_fork *beside = &ram->beside[i];
+        if (log_id_equal(&beside->log, log) && beside->seq == seq && memcmp(beside->hash.b, first->b, sizeof first->b) == 0) {
+            *upto = seq;
+            *last = beside->hash;
+        }
+    }
+    while (more && *upto > 0) {
+        more = false;
+        for (size_t i = 0; i < ram->beside_count && !more; i++) {
+            const struct ram_fork *beside = &ram->beside[i];
+            more = log_id_equal(&beside->log, log) && beside->seq == *upto + 1 && header_decode(ram->header, buffer_bytes(&beside->header)) == STATUS_OK &&
+                   ID_EQUAL(&ram->header->prev, last);
+            if (more) {
+                *upto = beside->seq;
+                *last = beside->hash;
+            }
+        }
+    }
+    return *upto > 0 ? STATUS_OK : STATUS_NOT_FOUND;
+}
+
+/* Nothing moves in RAM; whoever claims what it may not hold is shown that log, and this node's own. */
+static enum status ask_each_ground(void *ctx, const struct unit_id *peer, const struct ref *claimed, size_t count, ground_fn fn, void *arg) {
+    struct ram_replica *ram = ctx;
+    (void)peer;
+    for (size_t i = 0; ram->beyond && i < count; i++) {
+        for (size_t l = 0; l < ram->log_count; l++) {
+            struct log_head head;
+            fill_head(&head, &ram->logs[l]);
+            bool own = ID_EQUAL(&head.log.node, &ram->replica.self) && head.log.kind == LOG_DIRECTIVE;
+            if ((own || log_id_equal(&head.log, &claimed[i].log)) && !fn(arg, &head, &claimed[i])) {
+                return STATUS_OK;
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
+static bool ask_takes_ground(void *ctx, const struct node_id *peer, const struct log_id *log, const struct ref *of, size_t taken) {
+    struct ram_replica *ram = ctx;
+    const struct ram_entry *held = ram_replica_entry(ram, &of->log, of->seq);
+    (void)peer;
+    (void)log;
+    return ram->beyond && taken < GROUNDS_MAX && held != NULL && memcmp(held->hash.b, of->hash.b, sizeof of->hash.b) == 0;
+}
+
+static enum status ask_each_handed(void *ctx, const struct unit_id *peer, log_head_fn fn, void *arg) {
+    (void)ctx;
+    (void)peer;
+    (void)fn;
+    (void)arg;
+    return STATUS_OK;
+}
+
+static bool ask_hands_up(void *ctx, const struct unit_id *lower, const struct unit_id *upper, const struct log_id *log) {
+    (void)ctx;
+    (void)lower;
+    (void)upper;
+    (void)log;
+    return false;
+}
+
+static bool ask_hands_body(void *ctx, const struct unit_id *lower, const struct unit_id *upper, const struct header *header) {
+    return ask_hands_up(ctx, lower, upper, &header->log);
+}
+
+static enum status ask_each_handed_gap(void *ctx, const struct unit_id *lower, const struct log_id *log, gap_fn fn, void *arg) {
+    (void)ctx;
+    (void)lower;
+    (void)log;
+    (void)fn;
+    (void)arg;
+    return STATUS_OK;
 }
 
 static enum status ask_each_gap(void *ctx, const struct log_id *id, gap_fn fn, void *arg) {
@@ -219,7 +307,15 @@ const struct replica_ops ram_answers = {
     .evidence = ask_evidence,
     .revoked = ask_revoked,
     .each_lane_log = ask_each_lane_log,
-    .has_room = ask_has_room,
+    .no_room = ask_no_room,
+    .wanted = ask_wanted,
+    .beside = ask_beside,
+    .each_ground = ask_each_ground,
+    .takes_ground = ask_takes_ground,
+    .each_handed = ask_each_handed,
+    .hands_up = ask_hands_up,
+    .hands_body = ask_hands_body,
+    .each_handed_gap = ask_each_handed_gap,
     .each_gap = ask_each_gap,
     .partial = ask_partial,
     .node = ask_node,

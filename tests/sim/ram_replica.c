@@ -152,6 +152,14 @@ struct fork_mark ram_replica_fork(struct ram_replica *ram, const struct ram_log 
     return mark;
 }
 
+static void add_beside(struct ram_replica *ram, const struct persist *item) {
+    ram->beside = grown(ram->beside, ram->beside_count, &ram->beside_capacity, sizeof ram->beside[0]);
+    struct ram_fork *beside = &ram->beside[ram->beside_count++];
+    *beside = (struct ram_fork){.log = item->log, .seq = item->seq, .hash = item->hash};
+    set(&beside->header, item->entry.header);
+    set(&beside->signature, item->entry.signature);
+}
+
 static void add_fork(struct ram_replica *ram, const struct persist *item) {
     for (size_t i = 0; i < ram->fork_count; i++) {
         if (ID_EQUAL(&ram->forks[i].hash, &item->hash)) {
@@ -269,6 +277,9 @@ void ram_replica_persist(struct ram_replica *ram, const struct persist *items, s
         case PERSIST_RECEIPT:
             put_receipt(ram, &item->receipt, &item->receipt_bytes);
             break;
+        case PERSIST_BESIDE:
+            add_beside(ram, item);
+            break;
         default:
             add_fork(ram, item);
         }
@@ -337,9 +348,14 @@ void ram_replica_fini(struct ram_replica *ram) {
         buffer_fini(&ram->forks[i].header);
         buffer_fini(&ram->forks[i].signature);
     }
+    for (size_t i = 0; i < ram->beside_count; i++) {
+        buffer_fini(&ram->beside[i].header);
+        buffer_fini(&ram->beside[i].signature);
+    }
     free(ram->logs);
     free(ram->receipts);
     free(ram->forks);
+    free(ram->beside);
     free(ram->header);
     *ram = (struct ram_replica){0};
 }
@@ -375,6 +391,8 @@ void ram_replica_copy(struct ram_replica *out, const struct ram_replica *from) {
         out->receipts[i] = from->receipts[i];
         copy_buffer(&out->receipts[i].bytes, &from->receipts[i].bytes);
     }
+    out->beside = NULL; /* a copy begins without it */
+    out->beside_count = out->beside_capacity = 0;
     for (size_t i = 0; i < from->fork_count; i++) {
         out->forks[i] = from->forks[i];
         copy_buffer(&out->forks[i].header, &from->forks[i].header);

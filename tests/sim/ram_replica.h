@@ -51,6 +51,10 @@ struct ram_replica {
     bool has_revoked;  /* set by a test: */
     struct node_id revoked;
     uint64_t room_seq; /* there is room for entries of the revoked node up to this one */
+    uint64_t wants;    /* of each forked log an entry of that seq is wanted, if nothing is held there. It never comes to stand */
+    bool beyond;       /* offers are taken, and what the peer claims without right is refuted */
+    struct ram_fork *beside;
+    size_t beside_count, beside_capacity;
     int64_t time;
     struct header *header; /* scratch */
 };

@@ -61,12 +61,13 @@ static void learn_unit(struct ram_tree *tree, const struct unit_id *id, const st
 
 static void learn_node(struct ram_tree *tree, const struct association_id *association, const struct node_id *author, const struct admission *admission) {
     struct ram_node node = {.unit = admission->unit};
+    static const struct node_id recovery_keys;
     const struct ram_node *inviter = ram_tree_node(tree, author);
     admission_node_id(&node.id, association, admission);
-    if (!ID_EQUAL(&admission->inviter, author) || inviter == NULL || ram_tree_node(tree, &node.id) != NULL) {
+    if (!ID_EQUAL(&admission->inviter, author) || (inviter == NULL && !ID_EQUAL(author, &recovery_keys)) || ram_tree_node(tree, &node.id) != NULL) {
         return;
     }
-    node.depth = inviter->depth + 1;
+    node.depth = inviter != NULL ? inviter->depth + 1 : 0;
     memcpy(node.signing_key, admission->signing_key, sizeof node.signing_key);
     assert(tree->node_count < RAM_TREE_MAX);
     size_t place = tree->node_count++;
@@ -180,7 +181,8 @@ bool ram_tree_may_hold_body(const struct ram_tree *tree, const struct unit_id *u
 
 /* Nodes on the path between the holder's unit and the author's, where one of the two stands above the other. */
 bool ram_tree_may_hold_receipt(const struct ram_tree *tree, const struct unit_id *unit, const struct node_id *holder, const struct log_id *log) {
-    const struct ram_node *h = ram_tree_node(tree, holder), *a = ram_tree_node(tree, &log->node);
+    const struct ram_node root = {.unit = tree->units[0].id}; /* the recovery keys speak for it */
+    const struct ram_node *h = ram_tree_node(tree, holder), *a = log->kind == LOG_RECOVERY ? &root : ram_tree_node(tree, &log->node);
     if (h == NULL || a == NULL) {
         return false;
     }

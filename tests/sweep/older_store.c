@@ -76,7 +76,7 @@ static struct buffer source(const char *name) {
 
 void older_store_make(const char *dir, int64_t version) {
     char path[SCRATCH_PATH];
-    struct buffer key = source("store-v1.key"), sql = source("store-v1.sql");
+    struct buffer key = source("store-v1.key"), sql = source(version == 2 ? "store-v2.sql" : "store-v1.sql");
     assert_int_equal(buffer_append(&sql, "", 1), STATUS_OK);
     assert_int_equal(os_directory_make(dir), STATUS_OK);
     scratch_path(path, dir, "node.key");

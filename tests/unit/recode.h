@@ -3,6 +3,7 @@
 #ifndef TESTS_UNIT_RECODE_H
 #define TESTS_UNIT_RECODE_H
 
+#include "protocol/extract.h"
 #include "protocol/join_file.h"
 #include "protocol/message.h"
 #include "protocol/parts.h"
@@ -195,6 +196,20 @@ static inline enum status recode_put(struct bytes in, struct buffer *out) {
     return status;
 }
 
+static inline enum status recode_extract(struct bytes in, struct buffer *out) {
+    struct extract *extract = calloc(1, sizeof *extract);
+    if (extract == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    enum status status = extract_decode(extract, in);
+    if (status == STATUS_OK) {
+        status = recode_encoded(extract_encode(extract, out));
+    }
+    extract_fini(extract);
+    free(extract);
+    return status;
+}
+
 static inline enum status recode_state(struct bytes in, struct buffer *out) {
     struct state_digest state;
     uint64_t missing;
@@ -364,7 +379,7 @@ static const struct recode {
     {"receipt", recode_receipt},   {"move", recode_move},         {"close", recode_close},
     {"same", recode_same},         {"handover", recode_handover}, {"revocation", recode_revocation},
     {"pin", recode_pin},           {"erase", recode_erasure},     {"accept", recode_acceptance},
-    {"reason", recode_reason},     {"fork_decision", recode_fork_decision},
+    {"reason", recode_reason},     {"extract", recode_extract},     {"fork_decision", recode_fork_decision},
     {"hello", recode_hello},       {"state", recode_state},       {"buckets", recode_buckets},
     {"have", recode_have},         {"entries", recode_entries},   {"receipts", recode_receipts},
     {"progress", recode_progress}, {"refused", recode_refused},   {"bye", recode_bye},

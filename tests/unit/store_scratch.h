@@ -33,7 +33,9 @@ static inline void scratch_remove(const char *path) {
 }
 
 static inline void scratch_path(char out[SCRATCH_PATH], const char *dir, const char *name) {
-    (void)snprintf(out, SCRATCH_PATH, "%.120s/%.60s", dir, name);
+    char path[SCRATCH_PATH]; /* the compiler can't know that `dir` is no part of what `out` is a part of */
+    (void)snprintf(path, sizeof path, "%.120s/%.60s", dir, name);
+    memcpy(out, path, strlen(path) + 1);
 }
 
 /* Copies a directory's files as they are at this moment: what a cut of the power would leave, had everything been written. */

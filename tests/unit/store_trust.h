@@ -69,9 +69,10 @@ struct forged {
     struct ref ref;
 };
 
-/* A document of the store's node at seq of a log, after the entry of this hash, for one unit; mark makes it another one. */
-static inline void forge(struct forged *out, struct store *store, const struct log_id *log, uint64_t seq, const struct hash *prev, const struct unit_id *to,
-                         uint8_t mark) {
+/* A document of the store's node at seq of a log, after the entry of this hash, for one unit; mark makes it another one. extensions: of its header, as
+ * encoded. */
+static inline void forge_extended(struct forged *out, struct store *store, const struct log_id *log, uint64_t seq, const struct hash *prev,
+                                  const struct unit_id *to, uint8_t mark, struct bytes extensions) {
     struct header *header = calloc(1, sizeof *header);
     struct buffer payload = offices_buffer();
     *out = (struct forged){.header = offices_buffer(), .body = offices_buffer(), .salt = {mark}};
@@ -82,6 +83,7 @@ static inline void forge(struct forged *out, struct store *store, const struct l
     assert_int_equal(body_encode(&out->body, NULL, &change, 1), STATUS_OK);
     *header = (struct header){
         .log = *log, .seq = seq, .prev = *prev, .cls = CLASS_DOCUMENT, .audience_count = 1, .audience = {{.unit = *to}}, .time = 1600000000 + mark};
+    header->extensions = extensions;
     header->body_bytes = (uint32_t)out->body.len;
     body_hash(&header->body_hash, &store->founding.association, out->salt, buffer_bytes(&out->body));
     assert_int_equal(header_encode(header, &out->header), STATUS_OK);
@@ -90,6 +92,11 @@ static inline void forge(struct forged *out, struct store *store, const struct l
     header_ref(&out->ref, header, &out->hash);
     buffer_fini(&payload);
     free(header);
+}
+
+static inline void forge(struct forged *out, struct store *store, const struct log_id *log, uint64_t seq, const struct hash *prev, const struct unit_id *to,
+                         uint8_t mark) {
+    forge_extended(out, store, log, seq, prev, to, mark, (struct bytes){0});
 }
 
 static inline void forged_free(struct forged *forged) {

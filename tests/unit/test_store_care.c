@@ -1,6 +1,7 @@
 /* Looking after the store: the digest, the check that finds what the disk has changed, and the rebuild. */
 #include "store_offices.h"
 
+#include "protocol/trust.h"
 #include "store/check.h"
 #include "store/digest.h"
 
@@ -53,6 +54,28 @@ static void two_that_hold_as_much_agree(void **state) {
     carry_all(root, child, &offices->directive);
     assert_other(before, digest(root, unit, top));
     assert_same(digest(child, unit, top), digest(root, unit, top));
+}
+
+/* An entry of class document that has no document in it is one all the same (docs/protocol.md 12, item 6). */
+static void a_reason_alone_is_in_the_digest(void **state) {
+    struct offices *offices = *state;
+    struct store *child = offices->child;
+    struct buffer payload = offices_buffer(), body = offices_buffer();
+    struct stored stored;
+    offices_introduce(offices);
+    struct hash before = digest(child, &offices->unit, &offices->unit);
+    assert_int_equal(reason_encode(bytes_of("lost", 4), &payload), STATUS_OK);
+    const struct change change = {.kind = CHANGE_REASON, .payload = buffer_bytes(&payload)};
+    assert_int_equal(body_encode(&body, NULL, &change, 1), STATUS_OK);
+    const struct term audience = {.unit = offices->unit};
+    const struct draft draft = {.kind = LOG_REPORT, .cls = CLASS_DOCUMENT, .audience = &audience, .audience_count = 1, .body = buffer_bytes(&body)};
+    assert_int_equal(store_begin(child), STATUS_OK);
+    assert_int_equal(log_append(child, &draft, &stored), STATUS_OK);
+    assert_int_equal(apply_pending(child), STATUS_OK);
+    assert_int_equal(store_commit(child), STATUS_OK);
+    assert_other(before, digest(child, &offices->unit, &offices->unit));
+    buffer_fini(&payload);
+    buffer_fini(&body);
 }
 
 static void units_apart_have_no_digest(void **state) {
@@ -178,6 +201,7 @@ static void each_damage_is_found(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(two_that_hold_as_much_agree, offices_setup, offices_teardown),
+        cmocka_unit_test_setup_teardown(a_reason_alone_is_in_the_digest, offices_setup, offices_teardown),
         cmocka_unit_test_setup_teardown(units_apart_have_no_digest, offices_setup, offices_teardown),
         cmocka_unit_test_setup_teardown(a_rebuild_comes_to_the_same, offices_setup, offices_teardown),
         cmocka_unit_test_setup_teardown(a_rebuild_sets_aside_again, offices_setup, offices_teardown),

@@ -217,6 +217,20 @@ static void a_missing_control_body_holds_up_control(void **state) {
     assert_sound(root);
 }
 
+/* The cut is there before the log that it cuts, and nothing else of weight is said until another one replaces it. */
+static void what_came_behind_its_cut_stands_when_that_is_replaced(void **state) {
+    struct offices *offices = *state;
+    struct store *root = offices->root, *child = offices->child;
+    struct stored first = offices_document(child, LOG_DIRECTIVE, &offices->unit, "một", 1);
+    struct stored second = offices_document(child, LOG_DIRECTIVE, &offices->unit, "hai", 1);
+    trust_revoke(root, &child->self, &first.ref, 1, 1);
+    carry(child, root, &child->self, LOG_DIRECTIVE);
+    assert_int_equal(scratch_count(root, "SELECT count(*) FROM document"), 1);
+    trust_revoke(root, &child->self, &second.ref, 1, 2);
+    assert_int_equal(scratch_count(root, "SELECT count(*) FROM document"), 2);
+    assert_sound(root);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, offices_teardown)
     const struct CMUnitTest tests[] = {
@@ -225,6 +239,7 @@ int main(void) {
         TEST(forms_and_what_rests_on_them_fall),
         TEST(control_goes_ahead_of_missing_bodies),
         TEST(a_missing_control_body_holds_up_control),
+        TEST(what_came_behind_its_cut_stands_when_that_is_replaced),
     };
 #undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);

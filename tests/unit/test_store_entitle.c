@@ -306,6 +306,27 @@ static void test_what_a_move_names_is_accepted(void **state) {
     tree_free(offices.tree);
 }
 
+/* The same where not the unit itself is moved, but one above it: its new line will be that of all below. */
+static void test_what_a_move_of_a_unit_above_names_is_accepted(void **state) {
+    struct world *world = *state;
+    struct offices offices;
+    offices_make(world, &offices);
+    struct unit_id e = add_unit(world, &offices.qn, &offices.q, 9, "021"); /* kept from the tree at first */
+    const struct given *creation = &world->facts[world->count - 1];
+    const struct log_id log = {.node = offices.qn, .kind = LOG_DIRECTIVE};
+    const struct placing placing = {
+        .unit = offices.d, .line = {.count = 3, .units = {e, offices.q, offices.root}}, .former = {.count = 2, .units = {offices.p, offices.root}}};
+    struct given *given = next_fact(world, &offices.founder, 0);
+    assert_int_equal(tree_add_placing(offices.tree, &given->fact, CHANGE_MOVE, &placing), STATUS_OK);
+    assert_int_equal(tree_settle(offices.tree), STATUS_OK);
+    assert_false(tree_may_hold_log(offices.tree, &offices.c, &log));
+    assert_true(tree_may_accept_log(offices.tree, &offices.c, &log));
+    give(offices.tree, creation);
+    assert_int_equal(tree_settle(offices.tree), STATUS_OK);
+    assert_true(tree_may_hold_log(offices.tree, &offices.c, &log));
+    tree_free(offices.tree);
+}
+
 /* The list and the question say the same, for every pair of units. */
 static void test_the_list_of_those_above(void **state) {
     struct offices offices;
@@ -345,6 +366,7 @@ int main(void) {
         WORLD_TEST(test_bodies_follow_the_lines_of_today),
         WORLD_TEST(test_above_what_left),
         WORLD_TEST(test_what_a_move_names_is_accepted),
+        WORLD_TEST(test_what_a_move_of_a_unit_above_names_is_accepted),
         WORLD_TEST(test_the_list_of_those_above),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,9 @@
 /* Erasing a body: it goes from the log and from the views, figures fall back as if it had been withheld, and it does not come back by any way. */
 #include "store_ask.h"
+#include "store_bytes.h"
 #include "store_trust.h"
+
+#include "store/request.h"
 
 #define FORM "{'form':{'name':'f','period':'month','levels':[0,1],'fields':[{'name':'a','type':'integer'},{'name':'t','type':'text'}]}}"
 #define PUT "{'form':'f','period':'2025-06','cells':{'a':{'state':'value','value':'%s'}}}"
@@ -151,6 +154,161 @@ static void an_erasure_that_falls(void **state) {
     assert_sound(root);
 }
 
+/* ---- the request ---- */
+
+#define SECRET "zQ7-Bi-Mat-4Kx"
+#define REASON "ghi nhầm cột"
+
+static char *ref_text(struct store *store, const struct log_id *log, uint64_t seq) {
+    struct ref ref = ref_at(store, log, seq);
+    json_t *json = request_ref_json(&ref);
+    char *text = strdup(json_string_value(json));
+    json_decref(json);
+    assert_non_null(text);
+    return text;
+}
+
+/* args: what stands beside the entry. */
+static json_t *erase(struct store *store, const char *ref, const char *args, enum status expected) {
+    char text[400];
+    (void)snprintf(text, sizeof text, "{'entries': ['%s'], %s}", ref, args);
+    return expected == STATUS_OK ? ask_ok(store, "erase", text) : ask_refused(store, "erase", text, expected);
+}
+
+static void erase_fails(struct store *store, const char *ref, const char *args, enum status expected) {
+    int64_t before = scratch_count(store, "SELECT count(*) FROM entry");
+    json_decref(erase(store, ref, args, expected));
+    assert_int_equal(scratch_count(store, "SELECT count(*) FROM entry"), before);
+    assert_int_equal(erased(store), 0);
+}
+
+/* What was asked for by an office above is nowhere on its disk any more, and on no other that hears of it. */
+static void nothing_of_it_is_left_on_the_disk(void **state) {
+    struct offices *offices = *state;
+    struct store *root = offices->root, *child = offices->child;
+    const struct log_id log = report_of(child);
+    ask_done(child, "put", "{'form':'f','period':'2025-07','cells':{'t':{'state':'value','value':'" SECRET "'}}}");
+    carry(child, root, &log);
+    assert_true(bytes_on_disk(offices->root_dir, SECRET) > 0);
+    assert_true(bytes_on_disk(offices->child_dir, SECRET) > 0);
+    char *ref = ref_text(child, &log, 4);
+    char args[300];
+    (void)snprintf(args, sizeof args, "{'entries': ['%s']}", ref);
+    json_t *told = ask_ok(root, "erase.look", args);
+    assert_null(json_object_get(told, "written"));
+    assert_string_equal(json_string_value(member_of(told, "entries.0.changes.0.what")), "f 2025-07");
+    json_decref(told);
+    assert_int_equal(erased(root), 0);
+    told = erase(root, ref, "'reason': '" REASON "'", STATUS_OK);
+    assert_int_equal(json_array_size(json_object_get(told, "written")), 1);
+    assert_null(member_of(told, "entries.0.changes")); /* an answer is kept with its id: what is erased would live on in it */
+    json_decref(told);
+    assert_int_equal(erased(root), 1);
+    assert_int_equal(bytes_on_disk(offices->root_dir, SECRET), 0);
+    carry(root, child, &offices->directive);
+    assert_int_equal(erased(child), 1);
+    assert_int_equal(bytes_on_disk(offices->child_dir, SECRET), 0);
+    /* Once more writes nothing. */
+    int64_t entries = scratch_count(root, "SELECT count(*) FROM entry");
+    told = erase(root, ref, "'reason': '" REASON "'", STATUS_OK);
+    assert_json(json_object_get(told, "written"), "[]");
+    assert_true(json_is_true(member_of(told, "entries.0.erased")));
+    json_decref(told);
+    assert_int_equal(scratch_count(root, "SELECT count(*) FROM entry"), entries);
+    assert_sound(root);
+    assert_sound(child);
+    free(ref);
+}
+
+static void everybody_is_told(void **state) {
+    struct offices *offices = *state;
+    struct store *root = offices->root, *child = offices->child;
+    const struct log_id log = report_of(child);
+    carry(child, root, &log);
+    char *figure = ref_text(child, &log, 2), *letter = ref_text(child, &log, 3), args[500];
+    json_t *before = ask_ok(root, "show", "{'form':'f','period':'2025-06','unit':'01'}");
+    assert_null(json_object_get(before, "erased"));
+    json_decref(before);
+    (void)snprintf(args, sizeof args, "{'entries': ['%s', '%s', '%s'], 'reason': '" REASON "', 'by': 'Nguyễn Thị Lan'}", figure, letter, figure);
+    const struct store_caller lan = {.uid = 0, .account = "lan"};
+    json_t *asked = json_pack("{s:s, s:o}", "do", "erase", "args", ask_json(args)), *told = store_request(root, &lan, asked);
+    assert_int_equal(json_array_size(member_of(told, "result.entries")), 2);
+    assert_int_equal(json_array_size(member_of(told, "result.written")), 1);
+    json_decref(told);
+    json_decref(asked);
+    carry(root, child, &offices->directive);
+    for (int i = 0; i < 2; i++) {
+        struct store *store = i == 0 ? root : child;
+        json_t *status = ask_ok(store, "status", "{}"), *shown = ask_ok(store, "show", "{'form':'f','period':'2025-06','unit':'01'}"),
+               *listed = ask_ok(store, "log", "{}");
+        assert_int_equal(json_array_size(json_object_get(status, "erased")), 1);
+        assert_int_equal(json_integer_value(member_of(status, "erased.0.entries")), 2);
+        assert_string_equal(json_string_value(member_of(status, "erased.0.reason")), REASON);
+        assert_json(member_of(status, "erased.0.person"), "{'account':'lan','name':'Nguyễn Thị Lan','role':''}");
+        assert_string_equal(json_string_value(member_of(status, "erased.0.unit.id")), json_string_value(member_of(listed, "entries.0.unit.id")));
+        assert_int_equal(json_integer_value(member_of(shown, "erased.0.entries")), 1); /* the letter is no figure */
+        assert_string_equal(json_string_value(member_of(shown, "erased.0.reason")), REASON);
+        size_t at, states = 0;
+        json_t *entry;
+        json_array_foreach(json_object_get(listed, "entries"), at, entry) {
+            states += strcmp(json_string_value(json_object_get(entry, "state")), "erased") == 0;
+        }
+        assert_int_equal(states, 2);
+        json_decref(status);
+        json_decref(shown);
+        json_decref(listed);
+    }
+    /* The root's own figures had none. */
+    json_t *own = ask_ok(root, "show", "{'form':'f','period':'2025-06'}");
+    assert_null(json_object_get(own, "erased"));
+    json_decref(own);
+    free(figure);
+    free(letter);
+}
+
+static void what_may_not_be_erased(void **state) {
+    struct offices *offices = *state;
+    struct store *root = offices->root, *child = offices->child;
+    const struct log_id log = report_of(child);
+    carry(child, root, &log);
+    put(root, "3"); /* a figure of the root's own */
+    const struct log_id own = report_of(root);
+    offices_document(root, LOG_DIRECTIVE, &offices->unit, "chỉ thị", 1);
+    carry(root, child, &offices->directive);
+    char *figure = ref_text(child, &log, 1), *control = ref_text(root, &offices->directive, 1), *above = ref_text(root, &own, 1),
+         *letter = ref_text(root, &offices->directive, held_of(root, &offices->directive));
+    erase_fails(root, figure, "'reason': ''", STATUS_REASON_NEEDED);
+    erase_fails(root, "abc", "'reason': 'x'", STATUS_VALUE_INVALID);
+    erase_fails(root, control, "'reason': 'x'", STATUS_VALUE_INVALID);
+    erase_fails(child, above, "'reason': 'x'", STATUS_NOT_FOUND); /* not for this office: nothing of it is here */
+    erase_fails(child, letter, "'reason': 'x'", STATUS_UNIT_OUTSIDE);
+    figure[strlen(figure) - 1] = figure[strlen(figure) - 1] == '0' ? '1' : '0'; /* another entry of that number */
+    erase_fails(root, figure, "'reason': 'x'", STATUS_NOT_FOUND);
+    ask_fails(root, "erase", "{'reason': 'x'}", STATUS_BAD_REQUEST);
+    ask_fails(root, "erase", "{'reason': 'x', 'entries': []}", STATUS_BAD_REQUEST);
+    free(figure);
+    free(control);
+    free(above);
+    free(letter);
+}
+
+/* An office erases what is its own without asking anybody, and the level above does as it says. */
+static void an_office_erases_its_own(void **state) {
+    struct offices *offices = *state;
+    struct store *root = offices->root, *child = offices->child;
+    const struct log_id log = report_of(child);
+    carry(child, root, &log);
+    char *letter = ref_text(child, &log, 3);
+    json_t *told = erase(child, letter, "'reason': 'gửi nhầm'", STATUS_OK);
+    struct ref written;
+    assert_true(request_ref(json_string_value(member_of(told, "written.0")), &written));
+    json_decref(told);
+    carry(child, root, &written.log);
+    assert_int_equal(erased(root), 1);
+    assert_sound(root);
+    free(letter);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, offices_teardown)
     const struct CMUnitTest tests[] = {
@@ -158,6 +316,10 @@ int main(void) {
         TEST(it_does_not_come_back),
         TEST(what_was_applied_goes),
         TEST(an_erasure_that_falls),
+        TEST(nothing_of_it_is_left_on_the_disk),
+        TEST(everybody_is_told),
+        TEST(what_may_not_be_erased),
+        TEST(an_office_erases_its_own),
     };
 #undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -202,6 +202,62 @@ static void the_order_makes_no_difference(void **state) {
     assert_memory_equal(swapped.b, other.b, sizeof other.b);
 }
 
+/* What fell may come back: check looks at it as at what stands. */
+static void what_fell_is_checked(void **state) {
+    static const struct {
+        const char *damage, *found;
+    } DAMAGES[] = {
+        {"UPDATE fallen SET salt = zeroblob(32) WHERE seq = 2", "body damaged"},
+        {"UPDATE fallen SET signature = zeroblob(64) WHERE seq = 2", "signature bad"},
+        {"UPDATE fallen SET header = CAST(substr(header, 1, length(header) - 1) || x'01' AS BLOB) WHERE seq = 2", "header damaged"},
+        {"DELETE FROM fallen WHERE seq = 2", "chain broken"},
+    };
+    struct forks *forks = *state;
+    struct store *root = forks->offices->root;
+    struct check_counts counts;
+    assert_int_equal(forged_give(root, &forks->copied[0], PERSIST_FORK), STATUS_OK);
+    trust_pin(root, &forks->copied[0].ref, 1);
+    assert_int_equal(scratch_count(root, "SELECT count(*) FROM fallen"), 2);
+    assert_sound(root);
+    for (size_t i = 0; i < sizeof DAMAGES / sizeof *DAMAGES; i++) {
+        json_t *findings = json_array();
+        assert_int_equal(db_begin(root->db), STATUS_OK);
+        assert_int_equal(db_script(root->db, DAMAGES[i].damage), STATUS_OK);
+        assert_int_equal(db_commit(root->db), STATUS_OK);
+        assert_int_equal(check_run(root, findings, &counts), STATUS_OK);
+        bool found = false;
+        for (size_t k = 0; k < json_array_size(findings); k++)
+            found |= strcmp(json_string_value(json_object_get(json_array_get(findings, k), "what")), DAMAGES[i].found) == 0;
+        if (!found)
+            fail_msg("%s: %s", DAMAGES[i].damage, json_dumps(findings, 0));
+        json_decref(findings);
+    }
+}
+
+/* Two offices hold one branch each of a fork that nobody has settled; of both the entry would be set aside whatever became of its log. */
+static void an_open_fork_says_nothing_in_a_digest(void **state) {
+    static const uint8_t CRITICAL[] = {0x91, 0x93, 0x01, 0xc3, 0xc4, 0x00}; /* [[1, true, ""]] */
+    struct forks *forks = *state;
+    struct offices *offices = forks->offices;
+    struct store *root = offices->root, *child = offices->child;
+    struct hash last = full_hash(child, &forks->honest[2].ref);
+    struct forged branches[2];
+    for (uint8_t i = 0; i < 2; i++)
+        forge_extended(&branches[i], child, &forks->honest[0].ref.log, 4, &last, &root->unit, i, bytes_of(CRITICAL, sizeof CRITICAL));
+    assert_int_equal(forged_give(root, &branches[0], PERSIST_ENTRY), STATUS_OK);
+    assert_int_equal(forged_give(child, &branches[1], PERSIST_ENTRY), STATUS_OK);
+    struct hash one = trust_digest(root, &offices->unit, &root->unit), other = trust_digest(child, &offices->unit, &root->unit);
+    assert_memory_not_equal(one.b, other.b, sizeof one.b); /* neither has heard of the other branch */
+    assert_int_equal(forged_give(root, &branches[1], PERSIST_FORK), STATUS_OK);
+    assert_int_equal(forged_give(child, &branches[0], PERSIST_FORK), STATUS_OK);
+    assert_int_equal(scratch_count(root, "SELECT count(*) FROM set_aside WHERE reason = 205"), 1);
+    one = trust_digest(root, &offices->unit, &root->unit);
+    other = trust_digest(child, &offices->unit, &root->unit);
+    assert_memory_equal(one.b, other.b, sizeof one.b);
+    forged_free(&branches[0]);
+    forged_free(&branches[1]);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
@@ -212,6 +268,8 @@ int main(void) {
         TEST(a_branch_comes_back),
         TEST(the_branch_of_a_pin_that_is_not_held_has_its_turn),
         TEST(the_order_makes_no_difference),
+        TEST(an_open_fork_says_nothing_in_a_digest),
+        TEST(what_fell_is_checked),
     };
 #undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);

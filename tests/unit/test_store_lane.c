@@ -1,6 +1,8 @@
 /* The lane of a revoked key, what is kept past a cut, and evidence of forks as it is told to peers. */
 #include "store_trust.h"
 
+#include "store_ask.h"
+
 #include "store/lane.h"
 #include "store/log.h"
 
@@ -65,6 +67,20 @@ static void a_revoked_key_is_shown_its_revocation(void **state) {
     assert_int_equal(lane.items[1].seq, 2);
 }
 
+/* An office that knows its key to be shut out is told so where it would change the structure, and nothing is signed. */
+static void a_revoked_key_is_told_so(void **state) {
+    struct offices *offices = *state;
+    struct store *root = offices->root, *child = offices->child;
+    offices_introduce(offices);
+    ask_done(child, "unit.add", "{'code':'0101','name':'Ba Đình','level':'2'}");
+    struct stored revocation = trust_revoke(root, &child->self, NULL, 0, 1);
+    for (uint64_t seq = 3; seq <= revocation.ref.seq; seq++)
+        assert_int_equal(offices_carry(root, child, &revocation.ref.log, seq, true), STATUS_OK);
+    int64_t entries = scratch_count(child, "SELECT count(*) FROM entry");
+    ask_fails(child, "unit.add", "{'code':'0102','name':'Hoàn Kiếm','level':'2'}", STATUS_KEY_REVOKED);
+    assert_int_equal(scratch_count(child, "SELECT count(*) FROM entry"), entries);
+}
+
 static void past_a_cut_there_is_room_for_so_much(void **state) {
     struct offices *offices = *state;
     struct store *root = offices->root, *child = offices->child;
@@ -126,6 +142,7 @@ static void evidence_is_told(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_revoked_key_is_shown_its_revocation, offices_setup, offices_teardown),
+        cmocka_unit_test_setup_teardown(a_revoked_key_is_told_so, offices_setup, offices_teardown),
         cmocka_unit_test_setup_teardown(past_a_cut_there_is_room_for_so_much, offices_setup, offices_teardown),
         cmocka_unit_test_setup_teardown(evidence_is_told, offices_setup, offices_teardown),
     };

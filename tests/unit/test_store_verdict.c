@@ -60,22 +60,18 @@ static void test_a_revocation_cuts_what_it_names_and_all_that_it_does_not(void *
     tree_free(tree);
 }
 
-static void test_a_revocation_at_the_head_takes_nothing_back(void **state) {
+static void test_a_pin_takes_nothing_back(void **state) {
     struct verdict_world *world = *state;
     struct country at = found(world);
-    size_t asked = 0;
     struct tree *tree = full_tree(world);
-    tree_set_fallen(tree, nothing_fell, &asked);
     uint64_t retractions = tree_retractions(tree);
-    say_revocation(world, &at.np, &at.nd, &world->said[7]); /* the last that it wrote */
-    give_from(world, tree, world->count - 1);
-    assert_int_equal(tree_retractions(tree), retractions);
-    assert_int_equal(asked, 1);
     const struct ref pin = ref_to(&world->said[7]);
     say_ref(world, &at.np, CHANGE_PIN, &pin);
     give_from(world, tree, world->count - 1);
     assert_int_equal(tree_retractions(tree), retractions);
-    assert_int_equal(asked, 1); /* a pin takes nothing from anybody */
+    say_revocation(world, &at.np, &at.nd, &world->said[7]); /* at its head; other logs of the node there may be */
+    give_from(world, tree, world->count - 1);
+    assert_true(tree_retractions(tree) > retractions);
     tree_free(tree);
 }
 
@@ -308,6 +304,70 @@ static void test_a_later_move_back_ends_a_handover(void **state) {
     assert_int_equal(back->kind, CHANGE_MOVE);
 }
 
+/* The old line, moved to below what it handed over, has no say there by that. */
+static void test_the_old_line_below_the_moved_unit_stays_bound(void **state) {
+    struct verdict_world *world = *state;
+    struct country at = found(world);
+    const struct said *good = say_name(world, &at.np, &at.c, "trước");
+    say_placing(world, &at.f, CHANGE_MOVE, &at.d, LINE(&at.q, &at.root), LINE(&at.p, &at.root));
+    say_handover(world, &at.f, &at.d, &at.q, good);
+    const struct said *waits = say_name(world, &at.np, &at.c, "cũ"), *cut = say_revocation(world, &at.np, &at.nd, NULL);
+    const struct said *own = say_name(world, &at.np, &at.p, "của mình");
+    struct unit_id below = say_unit(world, &at.np, &at.p, 7);
+    struct tree *tree = full_tree(world);
+    assert_int_equal(verdict_of(tree, waits), STATUS_HANDED_OVER);
+    assert_int_equal(verdict_of(tree, cut), STATUS_HANDED_OVER);
+    say_placing(world, &at.f, CHANGE_MOVE, &at.p, LINE(&at.d, &at.q, &at.root), LINE(&at.root));
+    give_from(world, tree, world->count - 1);
+    assert_int_equal(verdict_of(tree, last(world)), STATUS_OK);
+    assert_int_equal(verdict_of(tree, waits), STATUS_HANDED_OVER);
+    assert_int_equal(verdict_of(tree, cut), STATUS_HANDED_OVER);
+    assert_int_equal(verdict_of(tree, own), STATUS_OK); /* of its own unit, and of what is its own without the moved one, it speaks on */
+    assert_true(tree_stands(tree, tree_unit_known(tree, &below)));
+    assert_int_equal(record_at(tree, &at.np, LOG_DIRECTIVE, &at.p, 99), STATUS_OK);
+    assert_int_equal(record_at(tree, &at.np, LOG_DIRECTIVE, &at.c, 99), STATUS_HANDED_OVER);
+    tree_free(tree);
+}
+
+/* ---- a new key in the place of the old one ---- */
+
+static void test_a_successor_ranks_behind_whom_it_succeeds_alone(void **state) {
+    struct verdict_world *world = *state;
+    struct country at = found(world);
+    struct node_id sp = say_successor(world, &at.np, &at.p, 20);
+    struct node_id late = say_node(world, &at.np, &at.d, 21, 3), child = say_node(world, &sp, &at.d, 22, 3), again = say_successor(world, &sp, &at.p, 23);
+    const struct node_id order[] = {at.f, at.np, sp, again, at.nq, at.nd, late, child, at.nc};
+    const struct ref pinned = ref_to(&world->said[0]);
+    for (int power = 0; power < 2; power++) { /* fact by fact, and judged from the root downward */
+        struct tree *tree = full_tree(world);
+        for (size_t i = 0; i + 1 < sizeof order / sizeof *order; i++) {
+            assert_true(tree_seniority(tree, tree_node(tree, &order[i]), tree_node(tree, &order[i + 1])) < 0);
+            assert_true(tree_seniority(tree, tree_node(tree, &order[i + 1]), tree_node(tree, &order[i])) > 0);
+        }
+        tree_free(tree);
+        say_ref(world, &at.f, CHANGE_PIN, &pinned);
+    }
+    const struct said *cut = say_revocation(world, &again, &at.nd, NULL), *back = say_revocation(world, &at.nd, &again, NULL);
+    struct tree *tree = full_tree(world);
+    assert_int_equal(verdict_of(tree, cut), STATUS_OK);
+    assert_int_equal(verdict_of(tree, back), STATUS_AUTHOR_CUT);
+    tree_free(tree);
+}
+
+static void test_who_succeeds_another_unit_or_another_key_is_but_invited(void **state) {
+    struct verdict_world *world = *state;
+    struct country at = found(world);
+    struct node_id below = say_successor(world, &at.np, &at.d, 30); /* of another unit than its inviter */
+    struct node_id other = say_node(world, &at.np, &at.p, 31, 3);   /* no successor at all */
+    last(world)->admission->has_succeeds = true;
+    last(world)->admission->succeeds = at.nd; /* nor of its inviter */
+    struct tree *tree = full_tree(world);
+    assert_true(tree_seniority(tree, tree_node(tree, &at.nd), tree_node(tree, &below)) < 0);
+    assert_true(tree_seniority(tree, tree_node(tree, &below), tree_node(tree, &other)) < 0);
+    assert_true(tree_seniority(tree, tree_node(tree, &at.nq), tree_node(tree, &at.nd)) < 0);
+    tree_free(tree);
+}
+
 /* ---- roles, erasures, records ---- */
 
 static void test_who_is_no_steward_steers_nothing_and_who_is_no_writer_writes_nothing(void **state) {
@@ -372,7 +432,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, verdict_setup, verdict_teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_a_revocation_cuts_what_it_names_and_all_that_it_does_not),
-        TEST(test_a_revocation_at_the_head_takes_nothing_back),
+        TEST(test_a_pin_takes_nothing_back),
         TEST(test_about_a_senior_it_is_a_request),
         TEST(test_a_node_may_always_cut_itself_and_no_verdict_falls),
         TEST(test_no_cut_goes_below_a_seniors_pin),
@@ -384,6 +444,9 @@ int main(void) {
         TEST(test_a_unit_may_outlive_its_creation),
         TEST(test_a_handover_ends_the_old_line_and_nobody_else),
         TEST(test_a_later_move_back_ends_a_handover),
+        TEST(test_the_old_line_below_the_moved_unit_stays_bound),
+        TEST(test_a_successor_ranks_behind_whom_it_succeeds_alone),
+        TEST(test_who_succeeds_another_unit_or_another_key_is_but_invited),
         TEST(test_who_is_no_steward_steers_nothing_and_who_is_no_writer_writes_nothing),
         TEST(test_an_erasure_stands_while_its_entry_does),
         TEST(test_the_recovery_keys_stand_above_the_founder),

@@ -128,6 +128,16 @@ static inline struct node_id say_node(struct verdict_world *world, const struct 
     return said->node_id;
 }
 
+/* A new key of the inviter's own unit takes the inviter's place. */
+static inline struct node_id say_successor(struct verdict_world *world, const struct node_id *inviter, const struct unit_id *unit, uint8_t key) {
+    struct said *said = say(world, inviter, CHANGE_ADMISSION);
+    said->admission = made(sizeof *said->admission);
+    *said->admission = (struct admission){
+        .inviter = *inviter, .unit = *unit, .signing_key = {key}, .transport_key = {key}, .roles = 3, .has_succeeds = true, .succeeds = *inviter};
+    admission_node_id(&said->node_id, &world->founding.association, said->admission);
+    return said->node_id;
+}
+
 static inline struct said *say_name(struct verdict_world *world, const struct node_id *author, const struct unit_id *unit, const char *name) {
     struct said *said = say(world, author, CHANGE_UNIT_SET);
     said->set = (struct unit_set_change){.unit = *unit, .attribute = UNIT_NAME, .text = text(name)};
@@ -252,13 +262,6 @@ static inline enum status holds(void *ctx, const struct ref *ref, bool *held) {
         }
     }
     return STATUS_NOT_FOUND;
-}
-
-static inline enum status nothing_fell(void *ctx, const struct node_id *node, bool *fallen) {
-    (void)node;
-    ++*(size_t *)ctx;
-    *fallen = false;
-    return STATUS_OK;
 }
 
 static inline struct tree *empty_tree(struct verdict_world *world) {
