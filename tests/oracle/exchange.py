@@ -42,18 +42,23 @@ def rests_on_line(v, u):
     return [v.edges.made[x][1] for x in {u} | v.edges.up(u) if v.edges.made.get(x, (None, None))[1]]
 
 
-def evidence(va, ub, vb):
-    """{log: highest seq} that a sends b though b is not entitled: what refutes logs that b holds and believes itself entitled to."""
+def evidence(va, ub, vb, hint):
+    """{log: highest seq} that a sends b though b is not entitled: what refutes logs that b holds and believes itself entitled to, and
+    what made the units of its line that it does not know."""
     out, todo = {}, []
     sa, sb = va.scope(ub), vb.scope(ub)
 
     def rest(ks):
         for k in ks:
             e = va.entries[k]
-            if not va.may_hold_log(ub, e.log, sa) and out.get(e.log, 0) < e.h.seq:
+            taken = va.may_hold_log(ub, e.log, sa) and (RULES['line'] == 'hidden' or vb.may_hold_log(ub, e.log, sb))
+            if not taken and out.get(e.log, 0) < e.h.seq:
                 out[e.log] = e.h.seq
                 todo.append(e.log)
 
+    for x in sorted(hint | {ub} | vb.edges.up(ub)) if RULES['line'] == 'shown' else ():
+        if x != va.root and x in va.edges.made and va.edges.made[x][0] not in vb.edges.get(x, ()):
+            rest(rests_on_line(va, x))          # its hello names its line
     for lg in sorted(vb.kids):
         if lg not in va.kids:
             continue
@@ -83,14 +88,14 @@ def send(a, b):
         return False
     sa, sb = va.scope(ub), vb.scope(ub)
     hint = line_hint(vb, ub, b.store.line)
-    refute = evidence(va, ub, vb) if RULES['held'] else {}
+    refute = evidence(va, ub, vb, hint) if RULES['held'] else {}
     taken = b.store.evidence.setdefault(a.id, set())
     may = {}                                    # log -> (up to which seq, handed up?)
     for lg in va.kids:
         up = RULES['handup'] and va.hand_up(ua, ub, lg)
         to = refute.get(lg, 0)
         believed = vb.may_hold_log(ub, lg, sb)
-        if up or va.may_hold_log(ub, lg, sa) and (believed or lg[1] == DIRECTIVE and vb.unit_of_any(lg[0]) in hint):
+        if up or va.may_hold_log(ub, lg, sa) and (believed or lg[1] == DIRECTIVE and vb.unit_of_held(lg[0]) in hint):
             may[lg] = (1 << 30, up)
         elif to:
             if not believed and lg not in vb.kids and lg not in taken:     # a bound on what a peer can make us keep

@@ -23,7 +23,7 @@ class Small(World):
 
     def admit(self, by, name):
         u = self.unit[name]
-        ch = ('admit', digits(32, 'node', name, by.id), by.id, u, 3, tuple(by.store.views().line(u)), ())
+        ch = ('admit', digits(32, 'node', name, by.id), by.id, u, 3, tuple(by.store.views().line(u)), (), None)
         self.control(by, ch)
         return self.newcomer(by, ch)
 
@@ -53,7 +53,7 @@ def claimed_parents(examine):
     w.stolen.add(a.id)
     x = Node(digits(32, 'thief'), ROOT)
     x.store = a.store
-    w.control(a, ('admit', x.id, a.id, ROOT, 3, (), ()))
+    w.control(a, ('admit', x.id, a.id, ROOT, 3, (), (), None))
     A, B = w.unit['a'], w.unit['b']
     w.control(x, ('move', B, A, (A, ROOT), (ROOT,)))
     e = w.control(a, ('name', B, 99))
@@ -181,6 +181,23 @@ def handover_without_move(examine):
     return [v for v in w.all().verdict[e.k].values() if v != 'ok']
 
 
+def put_below_what_it_lost(examine):
+    """The old line of a moved unit, put below it later, gets back no say over it: its waiting revocation goes on waiting."""
+    w = Small()
+    p = w.make(w.f, 'p', 'root')
+    x = w.make(w.f, 'x', 'p')
+    w.link(w.f, p)
+    w.move(w.f, 'x', 'root', True)
+    w.control(p, ('revoke', x.id, ()))
+    w.link(w.f, x)
+    w.make(x, 'y', 'x', node=False)
+    w.link(x, w.f)
+    w.link(p, w.f)
+    e = w.move(w.f, 'p', 'y')
+    v = w.all()
+    return [] if v.parent.get(w.unit['p']) == w.unit['y'] and v.verdict[e.k][0] == 'ok' else ['the move took its own ground away']
+
+
 def moved_back(examine):
     """A unit is moved away with a handover, and back: its first line acts for it again."""
     w = Small()
@@ -193,12 +210,36 @@ def moved_back(examine):
     return [v for v in w.all().verdict[e.k].values() if v != 'ok']
 
 
+def new_key(examine):
+    """A province with a new key shuts out a commune that its old key admitted."""
+    w = Small()
+    p = w.make(w.f, 'p', 'root')
+    a = w.make(p, 'a', 'p')
+    new = Node(digits(32, 'new'), p.unit)
+    w.control(p, ('admit', new.id, p.id, p.unit, 3, (ROOT,), (), p.id))
+    new.store, p.store = p.store, Store()
+    e = w.control(new, ('revoke', a.id, ()))
+    return [v for v in w.all().verdict[e.k].values() if v != 'ok']
+
+
+def copied_nonce(examine):
+    """Who knows a unit's nonce, and is senior to who made it, takes it: an office below it must learn where it now belongs."""
+    w = Small()
+    a, b = w.make(w.f, 'a', 'root'), w.make(w.f, 'b', 'root')
+    w.make(b, 'u', 'b', node=False)
+    w.link(b, w.f)
+    w.make(w.f, 'x', 'u')
+    w.stolen.add(a.id)
+    w.control(a, ('unit', w.unit['u'], w.unit['a'], 2, (w.unit['a'], ROOT)))
+    return examine(w)
+
+
 def seen_before_it_was(examine):
     """A liar says he has seen what is not written yet; who then does see it must not vanish with it."""
     w = Small()
     a = w.make(w.f, 'a', 'root')
     b = Node(digits(32, 'b'), w.unit['a'])
-    w.control(w.f, ('admit', b.id, w.f.id, b.unit, 3, (ROOT,), ()))
+    w.control(w.f, ('admit', b.id, w.f.id, b.unit, 3, (ROOT,), (), None))
     w.link(w.f, a)
     first = w.put(a, 'a', 1)
     ahead = first.ref()._replace(seq=2)
@@ -211,8 +252,9 @@ def seen_before_it_was(examine):
 SCENARIOS = [(claimed_parents, 'parents', 'claimed'), (own_epochs, 'own epochs', False), (levels_on_the_way, 'through levels', 'number'),
              (parents_cut_later, 'ever', 'final'), (handed_up, 'handup', False), (pin_below_cut, 'cutfloor', False), (pin_out_of_view, 'pins', 'whole'),
              (another_way, 'through', False), (handover_without_move, 'handover', 'any'), (moved_back, 'back', False),
+             (put_below_what_it_lost, 'below', 'any'), (new_key, 'succeeds', 'link'), (copied_nonce, 'line', 'hidden'),
              (seen_before_it_was, 'ring', False)]
 
-# seed, reach, thieves, strong, rule, its older form
-SEEDS = [(20015, 'form', True, True, 'creations', 'all'), (20001, 'random', False, True, 'naming', 'none'), (20022, 'form', True, False, 'left', False),
-         (20015, 'form', True, True, 'held', False)]
+# seed, reach, thieves, strong, steps, rule, its older form
+SEEDS = [(20014, 'form', True, False, 110, 'creations', 'all'), (20001, 'random', False, True, 110, 'naming', 'none'),
+         (24130, 'form', True, False, 180, 'left', False), (20058, 'form', True, False, 110, 'held', False)]

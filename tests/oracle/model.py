@@ -3,9 +3,10 @@
 Python 3 and its standard library only.  This file: entries, chains, and authority (who may write what, and what stands).
 views.py: structure, records, erasures, submissions, who may hold what.  exchange.py: what goes over a link, digests.
 world.py: seeded people, offices and thieves.  test_model.py: the properties.  known.py: what shows, for each rule of RULES, that an
-older wording fails.  lines.py: sets and views as text, to compare another program with.  It is written from docs/, not from the C
-code: two independent readings of the same rules are worth more than one.  Hashes and signatures are toys: an entry's hash names
-its content, a stolen key is a header with its victim's name.
+older wording fails.  lines.py: sets and views as text, to compare another program with.  conclude.py, figures.py: what stores show
+beyond that (attributes by date, forms, cells, set-asides, digests item by item).  compare.py: C beside it.  It is written from docs/,
+not from the C code: two independent readings of the same rules are worth more than one.  Hashes and signatures are toys: an entry's
+hash names its content, a stolen key is a header with its victim's name.
 
 RULES holds each rule that an earlier wording had wrong: the mended form is set, the older one and why it fails stand beside it, and
 known.py holds for each a scenario or a seed that fails with the older form.
@@ -15,6 +16,11 @@ fork, so that both branches may fall.  A `same` is a closing.  An accept lifts a
 and, for a control entry, senior to the entry's author (nodes are judged once).  Anybody may cut himself, which changes views and
 never a verdict.  An erasure needs a steward of the author's unit or above; what is erased stays seen.  Recovery keys are judged as a
 steward of the root, before everybody.  Control changes need a steward, records and documents a writer.
+
+It has: recovery keys that revoke, pin, decide forks and admit; `same`; erasure; audiences; a receiver's bound on evidence
+(exchange.EVIDENCE_LOGS, of each peer); the narrow list of what a structure change has seen (RULES, naming); submissions, of which
+hoi has no change yet.  It has not: extracts (docs/protocol.md 6.2), bounds on what one author may make others keep, lines longer
+than 30 units, bounds of forms and records (reason 107), receipts, bodies in parts, the tree of a day other than for levels.
 
 What it does not promise: of creations of one id under different parents docs/protocol.md 5.1 lets the author nearest to the root win,
 then the most senior.  So a thief who knows a unit's nonce and is as near to the root as who made it, elsewhere in the tree, takes the
@@ -36,8 +42,14 @@ RULES = {
     'back': True,
     # A handover binds an author for a unit only where all his authority over it runs through the moved unit.
     'through': True,
+    # The moved subtree is not bound about what lies below it: its authority over that does not run through the moved unit.  `any`: nor
+    # about the moved unit and what is above it there, so that the old line, put below the moved unit by a later move, may cut it off.
+    'below': 'own',
     # What a peer holds and believes, and the verdict no longer entitles it to, is refuted to it.  False: it never learns.
     'held': True,
+    # Of a unit of its line that a peer does not know, it is shown what made it, where that is out of its view.  `hidden`: an office below
+    # a unit whose nonce was copied knows neither the unit nor itself.
+    'line': 'shown',
     # A cut goes below no pin of a senior of the one who cuts.
     'cutfloor': True,
     # A unit follows the directive logs above units that were directly under it and left.
@@ -59,6 +71,9 @@ RULES = {
     # too), the same name, the cuts of the same node (`thing`).  More is not needed: those that wrote about the units named
     # (`named`), or units above them too (`above`), or every directive log (`all`).  `none`: his own change does not hold.
     'naming': 'thing',
+    # A node that its own predecessor admitted for the same unit stands right after it.  `link`: a link further from the founder, so
+    # that an office with a new key ranks behind all that its old one had admitted, and can shut out none of them.
+    'succeeds': 'place',
     # Two writes that have each seen the other, or a ring of them: a liar's; then neither has.  False: all of them vanish.
     'ring': True,
     # An epoch may name in `seen` what its author's earlier epoch holds past the entry it continues from (it came back later).
@@ -109,9 +124,9 @@ class Entry:
 class Edges(dict):
     """unit -> parents ever lawfully written.  moves: (entry, unit, parent); made: unit -> (parent, entry) of its creation."""
 
-    def __init__(self):
+    def __init__(self, root):
         super().__init__()
-        self.moves, self.made, self._up = [], {ROOT: (None, None)}, {}
+        self.root, self.moves, self.made, self._up = root, [], {root: (None, None)}, {}
 
     def put(self, unit, parent):
         have = self.setdefault(unit, set())
@@ -153,7 +168,7 @@ class Edges(dict):
     def lines_hold(self, ch):
         """Are the lines a move names (new, old, each up to the root) lines of parents ever lawfully written?"""
         _, unit, parent, new, old = ch
-        step = lambda line: line[-1] == ROOT and all(b in self.get(a, ()) for a, b in zip(line, line[1:]))
+        step = lambda line: line[-1] == self.root and all(b in self.get(a, ()) for a, b in zip(line, line[1:]))
         return bool(new) and bool(old) and new[0] == parent and old[0] in self.get(unit, ()) and step(new) and step(old)
 
 
@@ -164,7 +179,7 @@ class Authority:
     """Chains, nodes, seniority, cuts, pins and verdicts of one set of entries (hash -> Entry)."""
 
     def __init__(self, entries, root=ROOT, founder=FOUNDER):
-        self.entries, self.founder = entries, founder
+        self.entries, self.root, self.founder = entries, root, founder
         self._index()
         self._judge_all()
 
@@ -307,9 +322,12 @@ class Authority:
     # -- parents ever lawfully written -------------------------------------------------------------------------------------
     def _edges_now(self, final=False):
         """Least fixed point of parents lawfully written in logs not cut by any node judged so far; nodes not judged count too."""
+        if self._fresh and not final:           # no cut, no pin, no turn since
+            return self._edges_last
+        self._fresh = not final
         creations, others = [], []
         chains = [(lg, self.judged[lg] if lg[0] in self.done else self._walk(lg)[0]) for lg in self.control_logs if not final or lg[0] in self.done]
-        same = (final, tuple((lg, len(c), c[-1] if c else None) for lg, c in chains))
+        same = tuple((lg, len(c), c[-1] if c else None) for lg, c in chains)
         if same == self._edges_of:              # nothing was cut since: the nodes admitted meanwhile counted already
             return self._edges_last
         self._edges_of = same
@@ -323,7 +341,7 @@ class Authority:
                             creations.append((n, k, i, ch))
                         elif ch[0] in MOVES or ch[0] == 'admit' and ch[2] == n and ch[1] not in self.unit_of:
                             others.append((n, k, i, ch))
-        edges, unit_of, roles, key = Edges(), dict(self.unit_of), dict(self.roles), dict(self.key)
+        edges, unit_of, roles, key = Edges(self.root), dict(self.unit_of), dict(self.roles), dict(self.key)
         if RULES['parents'] == 'claimed':
             for n, k, i, ch in others:
                 if ch[0] == 'admit':
@@ -334,7 +352,7 @@ class Authority:
         for n, k, i, ch in creations:
             rivals[ch[1]].add(ch[2])
         contest = one and any(len(ps) > 1 for ps in rivals.values())
-        depth = {ROOT: 0}
+        depth = {self.root: 0}
         grew = True
         while grew:
             grew = False
@@ -345,16 +363,16 @@ class Authority:
                 if au is None or not roles.get(n, 0) & STEWARD:
                     rest.append(c)
                 elif ch[0] == 'admit':
-                    if (ch[3] == ROOT or ch[3] in edges) and edges.over(au, ch[3]):
+                    if (ch[3] == self.root or ch[3] in edges) and edges.over(au, ch[3]):
                         if ch[1] not in self.unit_of:
-                            place = self._key_after(key.get(n, (99,)), self.entries[k], i)
+                            place = self._key_after(key.get(n, (99,)), self.entries[k], i, self._goes_on(ch, au))
                             if ch[1] not in key or place < key[ch[1]]:
                                 key[ch[1]] = place
                             unit_of[ch[1]], roles[ch[1]] = ch[3], ch[4]
                             grew = True
                     else:
                         rest.append(c)
-                elif ch[1] not in (ROOT, ch[2]) and edges.over(au, ch[2]) and au in edges.up(ch[1]) and edges.lines_hold(ch):
+                elif ch[1] not in (self.root, ch[2]) and edges.over(au, ch[2]) and au in edges.up(ch[1]) and edges.lines_hold(ch):
                     edges.moves.append((k, ch[1], ch[2]))
                     edges.put(ch[1], ch[2])
                     grew = True
@@ -367,8 +385,8 @@ class Authority:
             for c in creations:
                 n, k, i, ch = c
                 au = unit_of.get(n)
-                ok = au is not None and roles.get(n, 0) & STEWARD and ch[1] not in (ROOT, ch[2]) and \
-                    (ch[2] == ROOT or ch[2] in edges) and edges.over(au, ch[2])
+                ok = au is not None and roles.get(n, 0) & STEWARD and ch[1] not in (self.root, ch[2]) and \
+                    (ch[2] == self.root or ch[2] in edges) and edges.over(au, ch[2])
                 (lawful if ok else rest).append(c)
             if contest and lawful:
                 first = min(lawful, key=lambda c: (depth.get(unit_of[c[0]], 99), key.get(c[0], (99,)), self._place(c[1], c[2])))
@@ -389,20 +407,26 @@ class Authority:
         e = self.entries[k]
         return (self.depth_of_epoch(e.log), e.h.epoch, e.h.seq, i)
 
-    def _key_after(self, key, e, i):
-        """Seniority of a node admitted at place i of entry e, by an inviter of this seniority: less is senior."""
-        return (key[0] + 1,) + key[1:] + (self._place(e.k, i),)
+    @staticmethod
+    def _goes_on(ch, unit):
+        """Does an admission by a node of this unit give its own place to a new key of its?"""
+        return RULES['succeeds'] == 'place' and ch[7] == ch[2] and ch[3] == unit
+
+    def _key_after(self, key, e, i, goes_on):
+        """Seniority of a node admitted at place i of entry e, by an inviter of this seniority: less is senior.  One that succeeds its
+        inviter comes right after it, before all that it admitted else; those whom it admits, after those."""
+        return (key[0] + (not goes_on),) + key[1:] + ((goes_on, self._place(e.k, i)),)
 
     def _judge_all(self):
-        self.unit_of, self.roles = {REC: ROOT, self.founder: ROOT}, {REC: STEWARD, self.founder: WRITER | STEWARD}
-        self.key, self.rank = {REC: (0,), self.founder: (1, (0, '', 0, 0))}, {}
+        self.unit_of, self.roles = {REC: self.root, self.founder: self.root}, {REC: STEWARD, self.founder: WRITER | STEWARD}
+        self.key, self.rank = {REC: (0,), self.founder: (1, (False, (0, '', 0, 0)))}, {}
         self.verdict = {}                       # entry -> {place: verdict}
         self.judged, self.branch = {}, {}       # log -> chain when its author was judged, and for views (after cuts by himself)
         self.fork_at = {}
         self.cuts = defaultdict(list)           # node -> [({log: seq}, issuer, entry, the one log cut or None)]
         self.pins = defaultdict(list)           # log -> [(rank of issuer, seq, hash, entry)]
         self.handovers, self.accepts, self.erasures, self._later = [], defaultdict(list), [], []
-        self.done, self.admissions, self._edges_of, self._edges_last = set(), {}, None, None
+        self.done, self.admissions, self._edges_of, self._edges_last, self._fresh = set(), {}, None, None, False
         heap = [(self.key[REC], REC), (self.key[self.founder], self.founder)]
         while heap:
             key, n = heapq.heappop(heap)
@@ -411,6 +435,7 @@ class Authority:
                 self.judged[lg], self.fork_at[lg] = self._walk(lg)
                 self.branch[lg] = self.judged[lg]
             self.done.add(n)
+            self._fresh = False
             for lg in sorted((lg for lg in self.logs.get(n, ()) if lg[1] != REPORT), key=lambda lg: (self.depth_of_epoch(lg), lg)):
                 for k in self.judged[lg]:
                     e = self.entries[k]
@@ -427,8 +452,9 @@ class Authority:
                             self._power(n, e, ch, edges)
                         elif ch[1] not in self.unit_of:
                             self.unit_of[ch[1]], self.roles[ch[1]], self.admissions[ch[1]] = ch[3], ch[4], k
-                            self.key[ch[1]] = self._key_after(key, e, i)
+                            self.key[ch[1]] = self._key_after(key, e, i, self._goes_on(ch, self.unit_of[n]))
                             heapq.heappush(heap, (self.key[ch[1]], ch[1]))
+            self._fresh = False
             for where, what in self._later:     # what it cuts counts from the next node's turn on, what it pins from its next change on
                 where.append(what)
             self._later = []
@@ -436,7 +462,7 @@ class Authority:
                 for lg in self.logs.get(n, ()):
                     self.branch[lg], self.fork_at[lg] = self._walk(lg)
         self.edges = self._edges_now(final=True)
-        self.ever = Edges()                     # who may hold: also the lines that moves which stand were judged by, though cut later
+        self.ever = Edges(self.root)                     # who may hold: also the lines that moves which stand were judged by, though cut later
         for u, ps in self.edges.items():
             for p in ps:
                 self.ever.put(u, p)
@@ -449,7 +475,7 @@ class Authority:
                             self.ever.put(u, p)
 
     def unit_of_any(self, m):
-        """The unit of a node that stands, or that any admission names: for who may hold its logs."""
+        """The unit of a node that stands, or that any admission names."""
         return self.unit_of[m] if m in self.unit_of else self.claims[m][0][0] if m in self.claims else None
 
     def _unit_claimed(self, m):
@@ -470,9 +496,9 @@ class Authority:
                 continue
             if RULES['back'] and any(mu == unit and edges.over(au, p) and self.has_seen(mk, hk) for mk, mu, p in edges.moves):
                 continue                        # a later move put the unit under n's line again
-            if au == unit or edges.over(au, parent) or unit in edges.up(au):
+            if au == unit or edges.over(au, parent) or RULES['below'] == 'any' and unit in edges.up(au):
                 continue
-            if RULES['through'] and au in edges.up_without(u, unit):
+            if RULES['through'] and (au == u or au in edges.up_without(u, unit)):
                 continue                        # n's authority over u does not run through the moved unit
             if not any(edges.over(self.unit_of[a], parent) for a in self.accepts.get(e.k, ())):
                 return True
@@ -484,7 +510,7 @@ class Authority:
         if juniors and m in self.done:
             return 'request'
         t = self._unit_claimed(m)
-        if t is None or t != ROOT and t not in edges:
+        if t is None or t != self.root and t not in edges:
             return 'foreign'
         if not self.roles[n] & STEWARD:
             return 'role'
@@ -514,15 +540,15 @@ class Authority:
             us = [self._unit_claimed(ch[1])]
             if us[0] is None:
                 return 'foreign'
-        elif op in ('unit', 'name', 'admit') or op in MOVES + ('handover',):
-            us = {'unit': ch[2:3], 'name': ch[1:2], 'admit': ch[3:4]}.get(op, ch[1:3])
+        elif op in ('unit', 'name', 'set', 'levels', 'admit') or op in MOVES + ('handover',):
+            us = {'unit': ch[2:3], 'name': ch[1:2], 'set': ch[1:2], 'levels': (self.root,), 'admit': ch[3:4]}.get(op, ch[1:3])
         else:
             return 'unknown'
-        if any(u != ROOT and u not in edges for u in us):
+        if any(u != self.root and u not in edges for u in us):
             return 'foreign'                    # not in view here
         if not self.roles[n] & STEWARD:
             return 'role'
-        if not all(edges.over(au, u) for u in us) or op == 'unit' and ch[1] in (ROOT, ch[2]):
+        if not all(edges.over(au, u) for u in us) or op == 'unit' and ch[1] in (self.root, ch[2]):
             return 'outside'
         if op in MOVES or op == 'handover' and RULES['handover'] == 'move':
             if au not in edges.up(ch[1]) or ch[1] == ch[2]:
@@ -540,6 +566,7 @@ class Authority:
         for r in good:
             if RULES['pins'] == 'each' or len(good) == len(refs):
                 self.pins[r.log].append((self.rank[n], r.seq, r.hash, e.k))
+                self._fresh = False
 
     def _power(self, n, e, ch, edges):
         if ch[0] == 'revoke':

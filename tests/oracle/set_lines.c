@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOKENS_MAX = 4096, LINE_BYTES_MAX = 1 << 20 };
+enum { TOKENS_MAX = 1 << 15, LINE_BYTES_MAX = 1 << 20, TEXT_BYTES_MAX = 256 };
 
 void *more(void *memory, size_t bytes) {
     void *grown = realloc(memory, bytes > 0 ? bytes : 1);
@@ -271,14 +271,40 @@ static uint64_t placing_kind(const char *word) {
     return strcmp(word, "move") == 0 ? CHANGE_MOVE : strcmp(word, "close") == 0 ? CHANGE_CLOSE : strcmp(word, "same") == 0 ? CHANGE_SAME : 0;
 }
 
+static struct bytes read_text(uint8_t memory[TEXT_BYTES_MAX], const char *digits) {
+    size_t len = strcmp(digits, "-") == 0 ? 0 : strlen(digits) / 2;
+    assert(len <= TEXT_BYTES_MAX);
+    read_hex(memory, len, digits);
+    return bytes_of(memory, len);
+}
+
+static struct date read_date(const char *days) {
+    return strcmp(days, "-") == 0 ? (struct date){0} : (struct date){.set = true, .days = atoi(days)};
+}
+
 static enum status give_structure(struct tree *tree, const struct fact *fact, const struct said *change) {
     char *const *word = change->tokens;
     if (strcmp(word[0], "unit") == 0) {
         struct unit_id id;
+        uint8_t code[TEXT_BYTES_MAX], name[TEXT_BYTES_MAX];
         struct unit_change unit = {.level = (uint8_t)atoi(word[3])};
         read_hex(id.b, sizeof id.b, word[1]);
         read_hex(unit.parent.b, sizeof unit.parent.b, word[2]);
+        unit.code = read_text(code, word[5]);
+        unit.name = read_text(name, word[6]);
+        unit.effective = read_date(word[7]);
         return tree_add_unit(tree, fact, &id, &unit);
+    }
+    if (strcmp(word[0], "set") == 0) {
+        uint8_t text[TEXT_BYTES_MAX];
+        struct unit_set_change set = {.attribute = (uint8_t)atoi(word[2]), .effective = read_date(word[4])};
+        read_hex(set.unit.b, sizeof set.unit.b, word[1]);
+        if (set.attribute == UNIT_LEVEL) {
+            set.level = (uint8_t)atoi(word[3]);
+        } else {
+            set.text = read_text(text, word[3]);
+        }
+        return tree_add_attribute(tree, fact, &set);
     }
     if (strcmp(word[0], "name") == 0) { /* from a day on, as a creation writes the name from ever on */
         struct unit_set_change set = {.attribute = UNIT_NAME, .text = bytes_of(word[2], strlen(word[2])), .effective = {true, 0}};
@@ -293,6 +319,10 @@ static enum status give_structure(struct tree *tree, const struct fact *fact, co
         read_hex(admission.unit.b, sizeof admission.unit.b, word[3]);
         admission.roles = (uint8_t)atoi(word[4]);
         admission.pin_count = read_refs(admission.pins, PINS_MAX, word[6]);
+        admission.has_succeeds = strcmp(word[7], "-") != 0;
+        if (admission.has_succeeds) {
+            read_hex(admission.succeeds.b, sizeof admission.succeeds.b, word[7]);
+        }
         return tree_add_admission(tree, fact, &id, &admission);
     }
     static struct placing placing;
@@ -349,7 +379,11 @@ enum status set_give(const struct set *set, struct tree *tree, size_t at, uint32
     const struct said *change = &item->changes[place];
     const struct fact fact = {item->header.log, item->header.seq, item->hash, (int64_t)at + 1, place, set_continued(set, at)};
     const char *word = change->tokens[0];
-    bool structure = strcmp(word, "unit") == 0 || strcmp(word, "name") == 0 || strcmp(word, "admit") == 0 || placing_kind(word) != 0;
+    bool structure =
+        strcmp(word, "unit") == 0 || strcmp(word, "name") == 0 || strcmp(word, "set") == 0 || strcmp(word, "admit") == 0 || placing_kind(word) != 0;
+    if (strcmp(word, "form") == 0 || strcmp(word, "levels") == 0 || strcmp(word, "other") == 0 || strcmp(word, "critical") == 0) {
+        return STATUS_OK; /* not the tree's */
+    }
     return structure ? give_structure(tree, &fact, change) : give_power(tree, &fact, change);
 }
 

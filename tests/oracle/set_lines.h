@@ -4,7 +4,7 @@
 
 #include "store/tree.h"
 
-struct said { char *tokens[8]; size_t count; };
+struct said { char *tokens[16]; size_t count; };
 struct item { /* an entry of the set */
     struct header header;
     struct hash hash;

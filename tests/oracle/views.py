@@ -10,6 +10,7 @@ from model import (Authority, CONTROL, DIRECTIVE, DOCUMENT, FOUNDER, MOVES, RECO
 class Views(Authority):
     def __init__(self, entries, root=ROOT, founder=FOUNDER):
         super().__init__(entries, root, founder)
+        self._waits = None                      # node -> unit, found when first asked for
         self._structure()
         self._records()
 
@@ -55,7 +56,7 @@ class Views(Authority):
         if RULES['ever'] == 'final':
             self.ever = self.edges
         self.level = {u: min(ls)[1] for u, ls in self.levels.items()}
-        self.level[ROOT] = 0
+        self.level[self.root] = 0
         self.parent, by = self._tree(writes)
         self.closed = {u: (by[u][3], self.parent[u]) for u in by if by[u][3] in ('close', 'same')}
         self.names = {}
@@ -92,7 +93,7 @@ class Views(Authority):
                 if x in par and state.get(x) == u:
                     cycle = path[path.index(x):]
                     bad.add(max(cycle, key=lambda c: (self._order(by[c]), c)))
-            bad = bad or {u for u in par if par[u] != ROOT and par[u] not in par}
+            bad = bad or {u for u in par if par[u] != self.root and par[u] not in par}
             if not bad:
                 return par, by
             for u in bad:
@@ -112,7 +113,7 @@ class Views(Authority):
 
     def subtree(self, u):
         if u not in self._subtree:
-            self._subtree[u] = {x for x in list(self.parent) + [ROOT] if x == u or u in self.line(x)}
+            self._subtree[u] = {x for x in list(self.parent) + [self.root] if x == u or u in self.line(x)}
         return self._subtree[u]
 
     # -- records, documents, erasures, submissions -----------------------------------------------------------------------------
@@ -143,13 +144,17 @@ class Views(Authority):
                           for key, ws in writes.items() for w in ws)
             self.submissions.append((k, u, period, 'changed' if changed else 'same'))
 
+    def past(self, e):
+        """Why an entry is not on its author's branch."""
+        if e.h.author not in self.done:
+            return 'no-admission'
+        c = self.cut_of(e.log)
+        return 'cut' if c is not None and e.h.seq > c else 'fork'
+
     def _judge_entry(self, e):
         n, h = e.h.author, e.h
-        if n not in self.done:
-            return 'no-admission'
-        if e.k not in self._standing(e.log):
-            c = self.cut_of(e.log)
-            return 'cut' if c is not None and h.seq > c else 'fork'
+        if n not in self.done or e.k not in self._standing(e.log):
+            return self.past(e)
         if not self.roles[n] & WRITER:
             return 'role'
         au = self.unit_of[n]
@@ -157,7 +162,7 @@ class Views(Authority):
             mine = [u for u, scope in h.audience if u == au or au in self.edges.up(u) or scope == 0 and u in self.edges.up(au)]
             return 'ok' if mine else 'outside'
         u = h.unit
-        if u != ROOT and u not in self.edges:
+        if u != self.root and u not in self.edges:
             return 'foreign'
         if h.kind == REPORT:
             return 'ok' if u == au else 'outside'
@@ -192,16 +197,44 @@ class Views(Authority):
         left = {x for x, ps in self.ever.items() if ps & sub} if RULES['left'] else set()
         return sub, self.ever.up_all(sub | left | {u})
 
+    by_claim = True    # may the logs of a node be held that some admission names, whatever became of it?  Stores ask more narrowly (conclude.py)
+
+    def unit_of_held(self, m):
+        """The unit of a node whose logs may be held: one that stands, or waits, or (a verdict may rest on what it wrote before it fell) is named."""
+        if m in self.unit_of:
+            return self.unit_of[m]
+        if self.by_claim and self.claims.get(m):
+            return next(iter(self.claims[m]))[0]
+        return self._waiting().get(m)
+
+    def _waiting(self):
+        """{node: unit} of those whose admission may stand yet: once a fork is decided, a handover accepted, a unit known, or its inviter stands."""
+        if self._waits is None:
+            self._waits, more = {}, True
+            while more:
+                new = {m: unit for m, claims in self.claims.items() if m not in self.unit_of and m not in self._waits
+                       for unit, _log, _seq, k in claims if self._admission_waits(m, self.entries[k])}
+                self._waits.update(new)
+                more = bool(new)
+        return self._waits
+
+    def _admission_waits(self, m, e):
+        if e.h.author not in self.done:
+            return e.h.author in self._waits
+        if e.k not in self.verdict:
+            return self.past(e) == 'fork'
+        return any(ch[0] == 'admit' and ch[1] == m and self.verdict[e.k][i] in ('foreign', 'handover') for i, ch in enumerate(e.body))
+
     def may_hold_log(self, u, lg, scope=None):
         if lg[1] == RECOVERY:
             return True
-        lu = self.unit_of_any(lg[0])
+        lu = self.unit_of_held(lg[0])
         sub, up = scope or self.scope(u)
-        return lu in sub or lg[1] == DIRECTIVE and (lu in up or lu == ROOT)
+        return lu in sub or lg[1] == DIRECTIVE and (lu in up or lu == self.root)
 
     def hand_up(self, ua, ub, lg):
         """May ub take from ua, below it, what ua holds of a unit that once stood below both?"""
-        lu = self.unit_of_any(lg[0])
+        lu = self.unit_of_held(lg[0])
         if lu is None or ub not in self.line(ua) or ua in self.subtree(lu) or ua in self.line(lu):
             return False
         ever = self.ever.up(lu)
@@ -231,7 +264,7 @@ class Views(Authority):
             return True
         if e.k in self.erased:
             return False
-        au = self.unit_of_any(h.author)
+        au = self.unit_of_held(h.author)
         if h.cls == RECORD:
             if u in (h.unit, au):
                 return True
@@ -247,7 +280,7 @@ class Views(Authority):
     def restricted(self, u):
         """What a node of u may speak of, apart from values; used to compare nodes and in digests."""
         sub, up = scope = self.scope(u)
-        units = sub | up | {ROOT}
+        units = sub | up | {self.root}
         out = []
         for x in sorted(units):
             out.append(('unit', x, self.parent.get(x), self.closed.get(x), self.names.get(x), self.level.get(x)))

@@ -5,9 +5,9 @@
  *
  * ORDERS (1): so many random orders are tried, all of which have to come to the same lines. */
 #include "tests/oracle/set_lines.h"
+#include "tests/oracle/tree_lines.h"
 
 #include <assert.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,160 +113,41 @@ static struct tree *settle_branches(struct set *set) {
 
 /* ---- writing ---- */
 
-struct lines {
-    char **lines;
-    size_t count;
+struct chain_of {
+    const struct set *set;
+    const struct chain *chain;
 };
 
-__attribute__((format(printf, 2, 3))) static void say(struct lines *lines, const char *format, ...) {
-    char text[1024];
-    va_list list;
-    va_start(list, format);
-    vsnprintf(text, sizeof text, format, list);
-    va_end(list);
-    lines->lines = more(lines->lines, (lines->count + 1) * sizeof *lines->lines);
-    lines->lines[lines->count++] = strdup(text);
-}
-
-static const char *hex(const uint8_t *bytes, size_t len) {
-    static char texts[8][65];
-    static size_t turn;
-    char *text = texts[turn++ % 8];
-    for (size_t i = 0; i < len; i++) {
-        snprintf(text + 2 * i, 3, "%02x", bytes[i]);
-    }
-    return text;
-}
-#define HEX(id) hex((id)->b, sizeof(id)->b)
-
-static const char *word_of(enum status verdict) {
-    switch (verdict) {
-    case STATUS_OK:
-        return "ok";
-    case STATUS_OUTSIDE_AUTHORITY:
-        return "outside";
-    case STATUS_REQUEST_ONLY:
-        return "request";
-    case STATUS_UNIT_UNKNOWN:
-        return "foreign";
-    case STATUS_LINE_BROKEN:
-        return "line";
-    case STATUS_HANDOVER_EMPTY:
-        return "no-move";
-    case STATUS_HANDED_OVER:
-        return "handover";
-    case STATUS_AUTHOR_CUT:
-        return "cut";
-    case STATUS_FORK:
-        return "fork";
-    case STATUS_AUTHOR_UNKNOWN:
-        return "no-admission";
-    default:
-        return "?";
-    }
-}
-
-static void say_nodes(struct lines *lines, const struct tree *tree) {
-    for (uint32_t i = 0; i < tree_node_count(tree); i++) {
-        const struct tree_node *node = tree_node_at(tree, i);
-        unsigned rank = 1;
-        if (node->unit == TREE_NONE) {
-            continue;
-        }
-        for (uint32_t j = 0; j < tree_node_count(tree); j++) {
-            rank += tree_node_at(tree, j)->unit != TREE_NONE && tree_seniority(tree, j, i) < 0;
-        }
-        say(lines, "node %s %s %u %u", HEX(&node->id), HEX(tree_unit_id(tree, node->unit)), rank, node->roles);
-    }
-}
-
-static void say_units(struct lines *lines, const struct tree *tree) {
-    for (uint32_t i = 0; i < tree_unit_count(tree); i++) {
-        if (!tree_stands(tree, i)) {
-            continue;
-        }
-        uint32_t parent = tree_parent(tree, i, TREE_TODAY);
-        struct bytes name = tree_name(tree, i, TREE_TODAY);
-        if (i != 0) {
-            say(lines, "parent %s %s", HEX(tree_unit_id(tree, i)), HEX(tree_unit_id(tree, parent)));
-        }
-        if (tree_closed(tree, i)) {
-            say(lines, "closed %s %s", HEX(tree_unit_id(tree, i)), HEX(tree_unit_id(tree, parent)));
-        }
-        if (name.len > 0) {
-            say(lines, "name %s %.*s", HEX(tree_unit_id(tree, i)), (int)name.len, (const char *)name.data);
-        }
-    }
-    for (uint32_t i = 0; i < tree_unit_count(tree); i++) {
-        const uint32_t *parents;
-        size_t count = tree_ever_parents(tree, i, &parents);
-        for (size_t j = 0; j < count; j++) {
-            say(lines, "ever %s %s", HEX(tree_unit_id(tree, i)), HEX(tree_unit_id(tree, parents[j])));
-        }
-    }
-}
-
-static void say_logs(struct lines *lines, const struct set *set, const struct tree *tree) {
-    for (size_t i = 0; i < set->chain_count; i++) {
-        const struct chain *chain = &set->chains[i];
-        struct tree_standing standing;
-        char cut[24] = "-", fork[24] = "-";
-        if (chain->id.kind != LOG_RECOVERY && tree_node(tree, &chain->id.node) == TREE_NONE) {
-            continue;
-        }
-        tree_log_standing(tree, &chain->id, &standing);
-        size_t length = standing.upto < chain->held_count ? (size_t)standing.upto : chain->held_count;
-        if (standing.why == STATUS_AUTHOR_CUT) {
-            snprintf(cut, sizeof cut, "%llu", (unsigned long long)standing.upto);
-        } else if (standing.why == STATUS_FORK) {
-            snprintf(fork, sizeof fork, "%llu", (unsigned long long)standing.upto + 1);
-        }
-        say(lines, "log %s:%d:%s %zu %s %s %s", HEX(&chain->id.node), chain->id.kind, HEX(&chain->id.epoch), length,
-            length == 0 ? "-" : HEX(&set->items[chain->held[length - 1]].hash), cut, fork);
-    }
+static const struct hash *hash_at(void *ctx, uint64_t seq) {
+    struct chain_of *of = ctx;
+    return &of->set->items[of->chain->held[seq - 1]].hash;
 }
 
 static void say_entry(struct lines *lines, const struct set *set, const struct tree *tree, const struct item *item) {
     const struct chain *chain = set_chain(set, &item->header.log);
     bool held = item->header.seq <= chain->held_count && &set->items[chain->held[item->header.seq - 1]] == item;
-    int64_t id = (int64_t)(item - set->items) + 1;
-    for (uint32_t place = 0; place < item->change_count && held && item->header.cls == CLASS_CONTROL; place++) {
-        enum status verdict = tree_judged(tree, id, place);
-        if (verdict != STATUS_AUTHOR_UNKNOWN && verdict != STATUS_AUTHOR_CUT && verdict != STATUS_FORK) {
-            say(lines, "change %s %u %s", HEX(&item->hash), place, word_of(verdict));
-        }
-    }
-    if (item->header.cls == CLASS_CONTROL) {
+    if (item->header.cls != CLASS_CONTROL) {
+        lines_entry(lines, tree, &item->header, &item->hash, held);
         return;
     }
-    struct ref ref = {item->header.log, item->header.seq, hash_short(&item->hash)};
-    enum status verdict = tree_entry_verdict(tree, &item->header, &item->hash);
-    if (!held && verdict != STATUS_AUTHOR_UNKNOWN && verdict != STATUS_AUTHOR_CUT) {
-        verdict = STATUS_FORK; /* what fell with its branch */
+    for (uint32_t place = 0; place < item->change_count && held; place++) {
+        lines_change(lines, tree, (int64_t)(item - set->items) + 1, place, &item->hash);
     }
-    if (item->header.cls == CLASS_DOCUMENT && verdict == STATUS_UNIT_UNKNOWN) {
-        verdict = STATUS_OUTSIDE_AUTHORITY; /* a document waits for a unit that it may be for */
-    }
-    say(lines, "entry %s %s", HEX(&item->hash), word_of(verdict));
-    if (tree_erased(tree, &ref)) {
-        say(lines, "erased %s", HEX(&item->hash));
-    }
-}
-
-static int compare_lines(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 static struct lines views(struct set *set) {
     struct lines lines = {0};
     struct tree *tree = settle_branches(set);
-    say_nodes(&lines, tree);
-    say_units(&lines, tree);
-    say_logs(&lines, set, tree);
+    lines_nodes(&lines, tree);
+    lines_units(&lines, tree);
+    for (size_t i = 0; i < set->chain_count; i++) {
+        struct chain_of of = {set, &set->chains[i]};
+        lines_log(&lines, tree, &of.chain->id, of.chain->held_count, hash_at, &of);
+    }
     for (size_t i = 0; i < set->count; i++) {
         say_entry(&lines, set, tree, &set->items[i]);
     }
-    qsort(lines.lines, lines.count, sizeof *lines.lines, compare_lines);
+    lines_sort(&lines);
     tree_free(tree);
     return lines;
 }
@@ -279,13 +160,6 @@ static bool same_lines(const struct lines *a, const struct lines *b, unsigned or
         }
     }
     return true;
-}
-
-static void free_lines(struct lines *lines) {
-    for (size_t i = 0; i < lines->count; i++) {
-        free(lines->lines[i]);
-    }
-    free(lines->lines);
 }
 
 int main(int argc, char **argv) {
@@ -302,12 +176,12 @@ int main(int argc, char **argv) {
     for (unsigned order = 1; order < orders && same; order++) {
         struct lines other = views(&set);
         same = same_lines(&first, &other, order);
-        free_lines(&other);
+        lines_free(&other);
     }
     for (size_t i = 0; i < first.count; i++) {
         puts(first.lines[i]);
     }
-    free_lines(&first);
+    lines_free(&first);
     set_free(&set);
     return same ? 0 : 1;
 }

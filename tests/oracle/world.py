@@ -79,13 +79,14 @@ def seen_for(v, author, lg, cls, unit, body):
 
 
 class World:
-    def __init__(self, seed, reach='form', thieves=True, strong=False):
+    def __init__(self, seed, reach='form', thieves=True, strong=False, rotate=False):
         self.r = random.Random(seed)
         self.g = Store()                                    # all that anybody holds
         self.nodes = {FOUNDER: Node(FOUNDER, ROOT)}
         self.keys = Node(REC, ROOT, STEWARD)                # the recovery keys, and the stick on which their log goes along
         self.shadows = []                                   # nodes that thieves admitted
-        self.n, self.reach_mode, self.thieves, self.strong = 0, reach, thieves, strong
+        self.retired, self.successors = [], {}              # nodes whose keys were replaced; old key -> the change that admits the new one
+        self.n, self.reach_mode, self.thieves, self.strong, self.rotate = 0, reach, thieves, strong, rotate
         self.reach_of, self.honest, self.stolen = {}, {}, set()
         self.most_seen, self.recent, self.recent_nodes = 0, None, 0
 
@@ -121,6 +122,14 @@ class World:
     def alive(self, n, v):
         return n.id in v.rank and not v.cuts.get(n.id) and not any(v.fork_at.get(lg) for lg in v.logs.get(n.id, ()))
 
+    def renew(self, n, v):
+        """Its log goes on in a new epoch where what it wrote last does not stand: a senior has pinned a thief's branch."""
+        for kind in (REPORT, DIRECTIVE):
+            head, br = self.head(n, kind), v.branch.get((n.id, kind, n.epoch[kind]))
+            if head and (not br or br[-1] != head.k):
+                n.cont[kind] = v.entries[br[-1]].ref() if br else None
+                n.epoch[kind] = digits(16, 'epoch', self.number())
+
     def below(self, v, unit):
         return sorted(x for x in v.subtree(unit) if x != unit and x not in v.closed)
 
@@ -153,7 +162,27 @@ class World:
 
     def admission(self, n, v, u, roles=3):
         pins = tuple(self.pinnable(n, v)[:2]) if self.r.random() < .3 else ()
-        return ('admit', digits(32, 'node', n.id, u, roles, self.number()), n.id, u, roles, tuple(v.line(u)), pins)
+        return ('admit', digits(32, 'node', n.id, u, roles, self.number()), n.id, u, roles, tuple(v.line(u)), pins, None)
+
+    def op_rotate(self, n, v):
+        """A new key: admitted by the old one, which ends itself at once, or when the level above has heard of it."""
+        if n.id not in self.successors:
+            pins = tuple(self.pinnable(n, v)[:2]) if self.r.random() < .3 else ()
+            ch = ('admit', digits(32, 'node', n.id, self.number()), n.id, n.unit, n.roles, tuple(v.line(n.unit)), pins, n.id)
+            if n.unit != ROOT and (not ch[5] or ch[5][-1] != ROOT):
+                return
+            self.control(n, ch)
+            self.successors[n.id] = ch
+            if self.r.random() < .5:
+                return
+        ch, v = self.successors[n.id], n.store.views()
+        if ch[1] not in v.rank:
+            return
+        ends = [(lg, v.branch[lg]) for lg in sorted(v.logs.get(n.id, ())) if v.branch.get(lg)]
+        self.control(n, ('revoke', n.id, tuple(Ref(lg, len(br), br[-1]) for lg, br in ends)))
+        m = self.nodes[ch[1]] = Node(ch[1], ch[3], ch[4])
+        m.store = n.store
+        self.retired.append(self.nodes.pop(n.id))
 
     def newcomer(self, n, ch):
         m = Node(ch[1], ch[3], ch[4])
@@ -317,14 +346,14 @@ class World:
                 m.store.add(e)
 
     def root_lives(self):
-        g = self.g.views()
-        return any(n.unit == ROOT and n.id in g.rank and not g.cuts.get(n.id) for n in self.nodes.values())
+        """Is a node of the root in touch?  One that a restore took its own admission from is not."""
+        return any(n.unit == ROOT for n in self.links(touch=True)[1])
 
     # -- thieves ---------------------------------------------------------------------------------------------------------------
     def thief(self):
         """A copied key: writes in the victim's log, at an old place or at its head, or in a new epoch, anything it likes."""
         r = self.r
-        n = r.choice(list(self.nodes.values()) + self.shadows)
+        n = r.choice(list(self.nodes.values()) + self.shadows + self.retired)
         if n.id == FOUNDER and r.random() < .8:
             return
         self.stolen.add(n.id)
@@ -362,7 +391,7 @@ class World:
         vw = where.store.views()                            # a holder takes it only if entitled, and the author known to it
         if (e.h.prev is None or e.h.prev in where.store.e) and vw.may_hold_log(where.unit, e.log) and n.id in vw.rank:
             where.store.add(e if vw.may_hold_body(where.unit, e) else e.bare())
-        if (e.h.prev is None or e.h.prev in n.store.e) and n not in self.shadows:
+        if (e.h.prev is None or e.h.prev in n.store.e) and n not in self.shadows + self.retired:
             n.store.add(e)
         self.g = Store(x for m in self.everyone() for x in m.store.e.values())
 
@@ -381,8 +410,8 @@ class World:
             fork = ('fork', gv.entries[ks[0]].ref(), gv.entries[ks[1]].ref())
         return r.choice([('move', u, p, new, old), ('close', u, p, new, old), ('same', u, p, new, old), ('revoke', m, ()), ('revoke', n.id, ()),
                          ('name', u, 99), ('unit', digits(32, 'unit', self.number()), p, 1, new), ('unit', u, p, 1, new), ('unit', u, n.unit, 1, new),
-                         ('admit', digits(32, 'node', 'thief', self.number()), n.id, u, 3, (), ()),
-                         ('admit', digits(32, 'node', 'thief', self.number()), n.id, n.unit, 3, (), some),
+                         ('admit', digits(32, 'node', 'thief', self.number()), n.id, u, 3, (), (), None),
+                         ('admit', digits(32, 'node', 'thief', self.number()), n.id, n.unit, 3, (), some, r.choice([None, n.id])),
                          ('handover', u, p, ()), ('handover', u, p, some), ('pin', some), ('accept', some), ('erase', some), fork])
 
     # -- links -------------------------------------------------------------------------------------------------------------------
@@ -419,9 +448,9 @@ class World:
         r = self.r
         ops = ([self.op_unit] * 5 + [self.op_admit] * 2 + [self.op_put] * 6 + [self.op_correct] * 4 + [self.op_settle] * 3 + [self.op_move] * 3 +
                [self.op_close] + [self.op_name] * 2 + [self.op_revoke] + [self.op_pin] + [self.op_fork] * 2 + [self.op_restore] +
-               [self.op_document] * 2 + [self.op_erase] + [self.op_accept] + [self.op_submit])
+               [self.op_document] * 2 + [self.op_erase] + [self.op_accept] + [self.op_submit] + [self.op_rotate] * (4 if self.rotate else 0))
         needs_steward = {self.op_unit, self.op_admit, self.op_move, self.op_close, self.op_name, self.op_revoke, self.op_pin, self.op_fork,
-                         self.op_erase, self.op_accept}
+                         self.op_erase, self.op_accept, self.op_rotate}
         f = self.nodes[FOUNDER]
         for _ in range(r.randint(2, 4)):
             self.op_unit(f, f.store.views())
@@ -441,6 +470,7 @@ class World:
                 v = n.store.views()
                 if self.alive(n, v) and n.roles & (STEWARD if op.__func__ in {o.__func__ for o in needs_steward} else 3):
                     if n.roles & WRITER or op.__func__ in {o.__func__ for o in needs_steward} | {World.op_restore}:
+                        self.renew(n, v)
                         op(n, v)
         return self
 

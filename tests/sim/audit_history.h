@@ -8,7 +8,7 @@
 #include "protocol/put.h"
 #include "tests/sim/random.h"
 
-enum { HISTORY_UNITS = 24, HISTORY_NODES = 12, HISTORY_LOGS = 64, HISTORY_FORMS = 16, HISTORY_FIELDS = 7, HISTORY_ENTRIES = 400 };
+enum { HISTORY_UNITS = 24, HISTORY_NODES = 12, HISTORY_LOGS = 64, HISTORY_FORMS = 16, HISTORY_FIELDS = 7, HISTORY_ENTRIES = 600 };
 
 struct history_unit {
     struct unit_id id;

@@ -159,8 +159,21 @@ int audit_compare_places(const struct audit *audit, const struct audit_change *a
     return order != 0 ? order : (a->place > b->place) - (a->place < b->place);
 }
 
-/* The recovery log before all nodes. Of nodes: the shorter chain; the founder before those that the recovery keys admitted; the senior inviter; then, of one
- * inviter, the earlier admission. */
+static bool is_succession(const struct audit *audit, const struct audit_node *node) {
+    return node->inviter != NOBODY && node->inviter != RECOVERY && node->admission->admission->has_succeeds && node->unit == audit->nodes[node->inviter].unit &&
+           ID_EQUAL(&node->admission->admission->succeeds, &audit->nodes[node->inviter].id);
+}
+
+static unsigned admissions_above(const struct audit *audit, int node) {
+    unsigned count = 0;
+    for (; audit->nodes[node].inviter != NOBODY && audit->nodes[node].inviter != RECOVERY; node = audit->nodes[node].inviter) {
+        count++;
+    }
+    return count;
+}
+
+/* The recovery log before all nodes. Of nodes: the shorter chain, in which a successor is no link; who is succeeded before who succeeds him; the founder before
+ * those that the recovery keys admitted; the senior inviter; then, of one inviter, whoever succeeds him last, and the earlier admission. */
 int audit_compare_authors(const struct audit *audit, int a, int b) {
     if (a == b || a == RECOVERY || b == RECOVERY) { /* of one and the same both terms are alike */
         return (a != RECOVERY) - (b != RECOVERY);
@@ -169,10 +182,26 @@ int audit_compare_authors(const struct audit *audit, int a, int b) {
     if (x->chain != y->chain) {
         return x->chain < y->chain ? -1 : 1;
     }
+    unsigned above_a = admissions_above(audit, a), above_b = admissions_above(audit, b);
+    for (unsigned i = above_b; i < above_a; i++) {
+        a = audit->nodes[a].inviter;
+    }
+    for (unsigned i = above_a; i < above_b; i++) {
+        b = audit->nodes[b].inviter;
+    }
+    if (a == b) {
+        return above_a < above_b ? -1 : 1;
+    }
+    while (audit->nodes[a].inviter != audit->nodes[b].inviter && a != FOUNDER && b != FOUNDER) {
+        a = audit->nodes[a].inviter;
+        b = audit->nodes[b].inviter;
+    }
     if (a == FOUNDER || b == FOUNDER) {
         return a == FOUNDER ? -1 : 1;
     }
-    int order = audit_compare_authors(audit, x->inviter, y->inviter);
+    x = &audit->nodes[a];
+    y = &audit->nodes[b];
+    int order = is_succession(audit, x) - is_succession(audit, y);
     return order != 0 ? order : audit_compare_places(audit, x->admission, y->admission);
 }
 
@@ -235,11 +264,11 @@ static void admit(struct audit *audit) {
                     node->stands = true;
                     node->unit = change->subject;
                     node->inviter = item->author;
-                    node->chain = item->author == RECOVERY ? 0 : audit->nodes[item->author].chain + 1;
                     node->roles = change->admission->roles;
                     node->signing_key = change->admission->signing_key;
                     node->transport_key = change->admission->transport_key;
                     node->admission = change;
+                    node->chain = item->author == RECOVERY ? 0 : audit->nodes[item->author].chain + !is_succession(audit, node);
                 }
             }
         }

@@ -10,8 +10,8 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 record=$root/docs/campaigns.csv
 chunk=100
 
-[[ -e $record ]] || echo "date,commit,first seed,seeds,failed,minutes" >"$record"
-first=$(awk -F, 'BEGIN { first = 1000000 } NR > 1 && $3 + $4 > first { first = $3 + $4 } END { printf "%d", first }' "$record")
+[[ -e $record ]] || echo "date,commit,first seed,seeds,failed,minutes,what" >"$record"
+first=$(awk -F, 'BEGIN { first = 1000000 } NR > 1 && $7 == "sim" && $3 + $4 > first { first = $3 + $4 } END { printf "%d", first }' "$record")
 seed=$first failed=0 until=$((SECONDS + minutes * 60))
 while ((SECONDS < until)); do
     output=$("$sim" --seeds "$seed" "$chunk" 2>&1) || {
@@ -21,6 +21,6 @@ while ((SECONDS < until)); do
     }
     seed=$((seed + chunk))
 done
-echo "$(date -u +%Y-%m-%d),$(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo none),$first,$((seed - first)),$failed,$minutes" >>"$record"
+echo "$(date -u +%Y-%m-%d),$(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo none),$first,$((seed - first)),$failed,$minutes,sim" >>"$record"
 echo "$((seed - first)) seeds from $first, $failed failed"
 [[ $failed -eq 0 ]]

@@ -12,6 +12,9 @@ static void handle(struct world *world, unsigned place, unsigned side_place, str
 /* ---- connections ---- */
 
 static void dial_again(struct world *world, unsigned place) {
+    if (world->links[place].gone) {
+        return;
+    }
     queue_add(world, (struct event){.kind = EVENT_DIAL, .place = place}, world->now + random_between(&world->random, AGAIN_MS_MIN, AGAIN_MS_MAX));
 }
 
@@ -32,6 +35,16 @@ void drive_drop(struct world *world, unsigned place) {
     }
 }
 
+void link_retire(struct world *world, unsigned office) {
+    for (unsigned i = 0; i < world->link_count; i++) {
+        struct link *link = &world->links[i];
+        if (link->sides[0].office == office && !link->gone) {
+            link->gone = true;
+            drive_drop(world, i);
+        }
+    }
+}
+
 void drive_hang_up(struct world *world, unsigned office) {
     for (unsigned i = 0; i < world->link_count; i++) {
         if (world->links[i].up && (world->links[i].sides[0].office == office || world->links[i].sides[1].office == office)) {
@@ -48,17 +61,27 @@ static bool knows_peer(struct world *world, unsigned place, unsigned side, struc
     struct store_uplink uplink;
     enum status status;
     office_enter(world, link->sides[side].office);
-    if (side == 0) {
+    if (side == 0 && office->kind == OFFICE_THIEF) {
+        status = STATUS_OK;
+        config->peer = world->offices[link->sides[1].office].self;
+        config->peer_unit = *world_unit(world, link->sides[1].office);
+    } else if (side == 0) {
         status = store_uplink(office->store, &uplink);
         config->peer = uplink.node;
         config->peer_unit = uplink.unit;
+        if (status == STATUS_OK && uplink.has_successor && ID_EQUAL(&uplink.successor, &world->offices[link->sides[1].office].self)) {
+            config->peer = uplink.successor; /* the two are dialled in turn: one answers */
+        }
+        if (status == STATUS_OK && !ID_EQUAL(&config->peer, &world->offices[link->sides[1].office].self)) {
+            status = STATUS_NOT_FOUND; /* whoever listens there has another key */
+        }
     } else {
         status = store_peer(office->store, dialling->keys.transport_public, &dialling->self, &config->peer, &config->peer_unit);
     }
     if (!office_leave(world, link->sides[side].office)) {
         return false;
     }
-    if (status != STATUS_OK && status != STATUS_NOT_FOUND && !office_excused(world, link->sides[side].office, status)) {
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND && office->kind != OFFICE_THIEF && !office_excused(world, link->sides[side].office, status)) {
         world_fail(world, "n%u cannot say who n%u is: %s", link->sides[side].office, link->sides[1 - side].office, status_name(status));
     }
     return status == STATUS_OK;
@@ -67,7 +90,7 @@ static bool knows_peer(struct world *world, unsigned place, unsigned side, struc
 void drive_dial(struct world *world, unsigned place) {
     struct link *link = &world->links[place];
     struct session_config configs[2] = {{.dials = true}, {.dials = false}};
-    if (link->up) {
+    if (link->up || link->gone) {
         return;
     }
     if (!office_up(world, link->sides[0].office) || !office_up(world, link->sides[1].office) || link->cut_until > world->now ||
@@ -76,13 +99,17 @@ void drive_dial(struct world *world, unsigned place) {
         return;
     }
     link->up = true;
-    link->hostile = link->stood_still = link->disk_failed = false;
+    link->stood_still = link->disk_failed = false;
+    link->hostile = link->crooked;
+    link->strikes = 0;
+    link->said_at = world->now;
     link->generation++;
     world_trace(world, "line n%u-n%u is up", link->sides[0].office, link->sides[1].office);
     for (unsigned i = 0; i < 2; i++) {
         struct side *side = &link->sides[i];
         struct office *office = &world->offices[side->office];
         store_replica(office->store, &configs[i].replica);
+        thief_shows(world, side->office, &configs[i].replica);
         configs[i].window = office->window;
         configs[i].message_max = office->message_max;
         memcpy(configs[i].incarnation, &office->starts, sizeof configs[i].incarnation);
@@ -121,6 +148,10 @@ static bool stays(struct world *world, unsigned place, unsigned office, enum sta
 /* Makes the items durable, or does not. False: the session is gone, and its office may be. */
 static bool persist(struct world *world, unsigned place, unsigned side, const struct session_output *output, enum status *status) {
     unsigned office = world->links[place].sides[side].office;
+    if (world->offices[office].kind == OFFICE_THIEF) { /* his disk is his own concern */
+        *status = store_persist(world->offices[office].store, output->persist, output->persist_count);
+        return true;
+    }
     if (world_fault(world, FAULT_POWER_PERSIST, 12)) {
         office_cut(world, office, false, random_between(&world->random, DOWN_MS_MIN, DOWN_MS_MAX));
         return false;
@@ -135,6 +166,7 @@ static bool persist(struct world *world, unsigned place, unsigned side, const st
         return stays(world, place, office, *status);
     }
     ledger_persisted(world, office, output->persist, output->persist_count);
+    ledger_follow(world, office);
     if (world_fault(world, FAULT_POWER_SEND, 12)) {
         office_cut(world, office, false, random_between(&world->random, DOWN_MS_MIN, DOWN_MS_MAX));
         return false;

@@ -43,19 +43,11 @@ void fault_relief(struct world *world, unsigned place) {
     office->fault = (struct disk_fault){0};
 }
 
-static void housekeeping(struct world *world, unsigned place) {
-    office_risk(world, place, 60);
-    enum status status = store_idle(world->offices[place].store);
-    if (office_leave(world, place) && !office_excused(world, place, status)) {
-        world_fail(world, "n%u cannot tidy up: %s", place, status_name(status));
-    }
-}
-
 /* ---- backups ---- */
 
 static bool held_elsewhere(struct world *world, unsigned place, size_t at, enum holding what) {
     for (unsigned i = 0; i < world->office_count; i++) {
-        if (i != place && world->offices[i].held[at] >= what) {
+        if (i != place && office_serves(world, i) && (world->offices[i].held[at] & 3) >= what) {
             return true;
         }
     }
@@ -101,8 +93,8 @@ static void back_up(struct world *world, unsigned place) {
     world_trace(world, "n%u is backed up", place);
 }
 
-/* The PC goes on from its backup: `hoi restore` does it, or somebody copies it back behind hoi's back and works on before the office hears of what it has forgotten. Either way no number is
- * given twice. */
+/* The PC goes on from its backup: `hoi restore` does it, or somebody copies it back behind hoi's back and works on before the office hears of what it has
+ * forgotten. Either way no number is given twice. */
 static void restore(struct world *world, unsigned place, bool clone) {
     struct office *office = &world->offices[place];
     if (office->spare == NULL || (clone && office->admits)) {
@@ -137,6 +129,9 @@ static void restore(struct world *world, unsigned place, bool clone) {
 static void befall_line(struct world *world) {
     unsigned place = (unsigned)random_below(&world->random, world->link_count);
     struct link *link = &world->links[place];
+    if (link->gone) {
+        return;
+    }
     if (link->up && world_fault(world, FAULT_DROP, 120)) {
         drive_drop(world, place);
     }
@@ -165,8 +160,10 @@ void fault_once(struct world *world) {
     if (world->link_count > 0) {
         befall_line(world);
     }
-    befall_disk(world, place);
-    if (!office_up(world, place) || !office->joined) {
+    if (office->kind == OFFICE_HONEST && !office->gone) {
+        befall_disk(world, place);
+    }
+    if (!office_up(world, place) || !office_serves(world, place)) {
         return;
     }
     if (world_fault(world, FAULT_KILL, 50)) {
@@ -174,7 +171,7 @@ void fault_once(struct world *world) {
     } else if (world_fault(world, FAULT_POWER, 80)) {
         office_cut(world, place, false, random_between(&world->random, 1000, 60000));
     } else if (random_chance(&world->random, 250)) {
-        housekeeping(world, place);
+        office_idle(world, place);
     } else if (!office->trouble && (world->faults & (FEATURE(FAULT_RESTORE) | FEATURE(FAULT_CLONE))) != 0) {
         if (random_chance(&world->random, 120)) {
             back_up(world, place);

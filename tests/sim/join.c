@@ -6,12 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { AGAIN_MS = 5000 };
+enum { AGAIN_MS = 5000, TRIES_MAX = 100 };
 
 /* ---- the first ---- */
 
 void join_found(struct world *world) {
-    static const struct store_founding founding = {.name = "Hội thử", .unit_code = "00", .unit_name = "Trung ương", .practice = true};
+    struct store_founding founding = {.name = "Hội thử", .unit_code = "00", .unit_name = "Trung ương", .practice = true};
+    recover_keys(world, &founding);
     unsigned place = office_new(world);
     struct office *office = &world->offices[place];
     office->clock = CLOCK_TRUE;
@@ -36,17 +37,24 @@ void join_found(struct world *world) {
     office->self = made->founder;
     office->unit = made->root;
     office->joined = true;
+    key_found(world);
     ledger_own(world, place, true);
 }
 
 /* ---- the others ---- */
+
+/* Where keys are cut, changed or stolen, an enrolment may come to nothing. */
+static bool refused_by_key(enum status status) {
+    return status == STATUS_OUTSIDE_AUTHORITY || status == STATUS_UNIT_OUTSIDE || status == STATUS_LINE_BROKEN || status == STATUS_JOIN_REFUSED ||
+           status == STATUS_TOKEN_UNKNOWN || status == STATUS_TOKEN_EXPIRED || status == STATUS_UNIT_UNKNOWN;
+}
 
 /* The newcomer's own failures: what a full or failing disk does is tried again, anything else is wrong. */
 static bool went_well(struct world *world, unsigned place, const char *step, enum status status) {
     if (!office_leave(world, place)) {
         return false;
     }
-    if (status != STATUS_OK && !office_excused(world, place, status)) {
+    if (status != STATUS_OK && !office_excused(world, place, status) && !(world->trust && refused_by_key(status))) {
         world_fail(world, "n%u %s: %s", place, step, status_name(status));
     }
     return status == STATUS_OK;
@@ -86,7 +94,7 @@ static bool ask_inviter(struct world *world, unsigned place, const struct token 
     if (!office_leave(world, office->inviter)) {
         return false;
     }
-    if (status != STATUS_OK && !office_excused(world, office->inviter, status)) {
+    if (status != STATUS_OK && !office_excused(world, office->inviter, status) && !(world->trust && refused_by_key(status))) {
         world_fail(world, "n%u does not admit n%u: %s", office->inviter, place, status_name(status));
     }
     if (status == STATUS_OK) {
@@ -131,8 +139,17 @@ static void is_node(struct world *world, unsigned place) {
     office->self = replica.self;
     office->unit = replica.unit;
     office->joined = true;
+    key_owned(world, place);
     world_trace(world, "n%u has joined under n%u, unit %02x%02x", place, office->inviter, office->unit.b[0], office->unit.b[1]);
     world_link(world, place, office->inviter);
+    renew_take_over(world, place);
+}
+
+/* Whoever invited him is shut out, or has another key by now: the token is worth nothing. */
+static bool is_vain(const struct world *world, unsigned place) {
+    const struct office *inviter = &world->offices[world->offices[place].inviter];
+    unsigned key = key_of(world, world->offices[place].inviter);
+    return world->trust && (inviter->gone || key_shaken(world, key) || world->offices[place].tries > TRIES_MAX);
 }
 
 void join_try(struct world *world, unsigned place) {
@@ -151,7 +168,11 @@ void join_try(struct world *world, unsigned place) {
             return;
         }
     }
-    if (!world->failed) {
+    office->tries++;
+    if (!world->failed && is_vain(world, place)) {
+        world_trace(world, "n%u gives up joining", place);
+        office->gone = true;
+    } else if (!world->failed) {
         world_happened(world, EVENT_JOIN_AGAIN);
         queue_add(world, (struct event){.kind = EVENT_JOIN, .place = place}, world->now + AGAIN_MS);
     }
@@ -167,6 +188,7 @@ void join_begin(struct world *world, unsigned inviter, const struct unit_id *uni
         struct office *office = &world->offices[place];
         office->inviter = inviter;
         office->unit = *unit;
+        office->replaces = world->renews < OFFICES_MAX ? world->renews : place;
         office->token = strdup(token);
         assert(office->token != NULL);
         world->offices[inviter].admits = true;

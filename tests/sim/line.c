@@ -78,6 +78,14 @@ static void put_on_line(struct world *world, unsigned place, unsigned from, stru
     queue_add(world, event, at);
 }
 
+/* For whoever listens to some line, and says it again elsewhere. */
+static void keep(struct world *world, struct bytes message) {
+    buffer_fini(&world->heard);
+    buffer_init(&world->heard, MESSAGE_BYTES_MAX);
+    enum status status = buffer_append(&world->heard, message.data, message.len);
+    assert(status == STATUS_OK);
+}
+
 void line_send(struct world *world, unsigned place, unsigned from, struct bytes message) {
     static const char *const names[] = {"?", "hello", "state", "buckets", "have", "entries", "receipts", "progress", "refused", "bye"};
     struct link *link = &world->links[place];
@@ -90,6 +98,14 @@ void line_send(struct world *world, unsigned place, unsigned from, struct bytes 
     world->messages++;
     side->messages++;
     side->bytes += message.len;
-    oracle_sent(world, place, from, message);
+    link->said_at = world->now;
+    if (world->offices[side->office].kind != OFFICE_THIEF) {
+        oracle_sent(world, place, from, message);
+    } else if (world->heard.len > 0 && world_fault(world, FAULT_REPLAY, 150)) {
+        put_on_line(world, place, from, buffer_bytes(&world->heard));
+    }
     put_on_line(world, place, from, message);
+    if (world->trust && random_chance(&world->fate, 60)) {
+        keep(world, message);
+    }
 }

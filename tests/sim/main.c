@@ -25,10 +25,12 @@ static void aborted(int number) {
 
 static int usage(void) {
     fprintf(stderr, "usage: sim --seeds FROM COUNT     many seeds, with statistics; failing ones are made small\n"
+                    "       sim --plain FROM COUNT     the same without anybody hostile\n"
                     "       sim --first FROM COUNT     many, up to the first that fails\n"
-                    "       sim --seed S [--trace] [--offices N] [--jobs N] [--minutes N] [--faults MASK] [--until STEP] [--shrink]\n"
+                    "       sim --seed S [--trace] [--offices N] [--jobs N] [--minutes N] [--faults MASK] [--until STEP] [--shrink] [--dump DIR]\n"
                     "                                  one; with a readable transcript; with at most so many offices, jobs, minutes of work,\n"
-                    "                                  only the faults of a hexadecimal mask, up to a step; made small if it fails\n");
+                    "                                  only the faults of a hexadecimal mask, up to a step; made small if it fails;\n"
+                    "                                  with what every office holds and concludes in the end written into a directory (tests/oracle/lines.py)\n");
     return 2;
 }
 
@@ -48,7 +50,8 @@ static int parse_one(int argc, char **argv) {
     static const struct option names[] = {
         {"seed", required_argument, NULL, 's'},  {"trace", no_argument, NULL, 't'},         {"offices", required_argument, NULL, 'o'},
         {"jobs", required_argument, NULL, 'j'},  {"minutes", required_argument, NULL, 'm'}, {"faults", required_argument, NULL, 'f'},
-        {"until", required_argument, NULL, 'u'}, {"shrink", no_argument, NULL, 'k'},        {NULL, 0, NULL, 0},
+        {"until", required_argument, NULL, 'u'}, {"shrink", no_argument, NULL, 'k'},        {"dump", required_argument, NULL, 'd'},
+        {NULL, 0, NULL, 0},
     };
     struct options options = {.faults = UINT32_MAX};
     bool seeded = false, shrink = false;
@@ -77,6 +80,9 @@ static int parse_one(int argc, char **argv) {
         case 'u':
             options.until = value;
             break;
+        case 'd':
+            options.dump = optarg;
+            break;
         case 'k':
             shrink = true;
             break;
@@ -93,8 +99,8 @@ int main(int argc, char **argv) {
     }
     json_object_seed(1); /* else Jansson takes a random one */
     (void)signal(SIGABRT, aborted);
-    if (argc == 4 && strcmp(argv[1], "--seeds") == 0) {
-        return seeds_many(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10));
+    if (argc == 4 && (strcmp(argv[1], "--seeds") == 0 || strcmp(argv[1], "--plain") == 0)) {
+        return seeds_many(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10), strcmp(argv[1], "--plain") != 0);
     }
     if (argc == 4 && strcmp(argv[1], "--first") == 0) {
         return seeds_first(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10));

@@ -20,7 +20,7 @@ unsigned office_new(struct world *world) {
     assert(world->office_count < OFFICES_MAX);
     unsigned place = (unsigned)world->office_count++;
     struct office *office = &world->offices[place];
-    *office = (struct office){.patient = random_chance(&world->random, 300)};
+    *office = (struct office){.heir = place, .replaces = place, .patient = random_chance(&world->random, 300)};
     snprintf(root, sizeof root, "/n%u", place);
     office->disk = disk_new(root);
     snprintf(office->dir, sizeof office->dir, "/n%u/hoi", place);
@@ -39,10 +39,22 @@ bool office_up(const struct world *world, unsigned place) {
     return world->offices[place].store != NULL;
 }
 
+bool office_serves(const struct world *world, unsigned place) {
+    const struct office *office = &world->offices[place];
+    return office->kind == OFFICE_HONEST && office->joined && !office->gone;
+}
+
+unsigned office_heir(const struct world *world, unsigned place) {
+    while (world->offices[place].heir != place) {
+        place = world->offices[place].heir;
+    }
+    return place;
+}
+
 /* ---- calls ---- */
 
 static int64_t clock_of(const struct world *world, const struct office *office) {
-    int64_t seconds = world->now / 1000;
+    int64_t seconds = world->now / 1000 + office->clock_ahead;
     switch (office->clock) {
     case CLOCK_1970:
         return seconds;
@@ -51,7 +63,7 @@ static int64_t clock_of(const struct world *world, const struct office *office) 
     case CLOCK_SAWTOOTH:
         return TIME_BEGIN + seconds % SAW_SECONDS;
     case CLOCK_FROZEN:
-        return office->clock_frozen;
+        return office->clock_frozen + office->clock_ahead;
     default:
         return TIME_BEGIN + seconds;
     }
@@ -158,7 +170,7 @@ static void mind(struct world *world, unsigned place) {
     struct office *office = &world->offices[place];
     enum status status = store_failed(office->store);
     if (status != STATUS_OK) {
-        if (!office_excused(world, place, status)) {
+        if (office->kind != OFFICE_THIEF && !office_excused(world, place, status)) {
             world_fail(world, "n%u's store has failed: %s", place, status_name(status));
         }
         (void)office_fatal(world, place, status);
@@ -172,6 +184,24 @@ void office_mind(struct world *world) {
         if (office_up(world, i)) {
             mind(world, i);
         }
+    }
+}
+
+void office_idle(struct world *world, unsigned place) {
+    struct office *office = &world->offices[place];
+    size_t before = world->written_count;
+    office_risk(world, place, 60);
+    enum status status = store_idle(office->store);
+    if (!office_leave(world, place)) {
+        return;
+    }
+    if (!office_excused(world, place, status)) {
+        world_fail(world, "n%u cannot tidy up: %s", place, status_name(status));
+    }
+    ledger_own(world, place, true); /* pins of the month, and what fell and is written again */
+    ledger_follow(world, place);
+    if (world->written_count > before) {
+        drive_changed(world, place, OFFICES_MAX);
     }
 }
 
@@ -202,7 +232,7 @@ static json_t *run_request(struct world *world, unsigned place, const json_t *re
     const char *verb = json_string_value(json_object_get(request, "do"));
     world_trace(world, "n%u %s: %s", place, verb, status_name(status));
     world_hash(world, &status, sizeof status);
-    if (is_fault(status) && !office_excused(world, place, status)) {
+    if (office->kind != OFFICE_THIEF && is_fault(status) && !office_excused(world, place, status)) {
         char *text = json_dumps(response, JSON_COMPACT);
         world_fail(world, "n%u answers %s: %.300s", place, verb, text);
         free(text);
@@ -212,6 +242,7 @@ static json_t *run_request(struct world *world, unsigned place, const json_t *re
     if (status != STATUS_OK && world->written_count != before) {
         world_fail(world, "n%u has written what it refused: %s", place, verb);
     }
+    ledger_follow(world, place);
     return response;
 }
 
@@ -256,9 +287,29 @@ static void ask_again(struct world *world, unsigned place, size_t written_by_sta
 
 /* ---- start ---- */
 
+/* A key that was waiting has come into force: what the old one wrote last is taken down as its own. */
+static bool follow_key(struct world *world, unsigned place) {
+    struct office *office = &world->offices[place];
+    struct replica replica;
+    store_replica(office->store, &replica);
+    if (ID_EQUAL(&replica.self, &office->self)) {
+        return false;
+    }
+    office->last_entry = 0;
+    ledger_own(world, place, true);
+    office->last_entry = 0;
+    office->self = replica.self;
+    office->keys = *store_keys(office->store);
+    key_owned(world, place);
+    office->rotates = false;
+    world_happened(world, EVENT_NEW_KEY);
+    world_trace(world, "n%u has a new key", place);
+    return true;
+}
+
 void office_start(struct world *world, unsigned place) {
     struct office *office = &world->offices[place];
-    if (office->store != NULL || world->failed) {
+    if (office->store != NULL || office->gone || world->failed) {
         return;
     }
     if (disk_dead(office->disk)) {
@@ -281,11 +332,16 @@ void office_start(struct world *world, unsigned place) {
     }
     world_trace(world, "n%u is up", place);
     size_t before = world->written_count;
+    if (office->kind == OFFICE_THIEF) {
+        thief_follow(world, place);
+        return;
+    }
+    bool renewed = follow_key(world, place); /* then entries of the start's own are there */
     ledger_compare(world, place, true);
     if (office->forgetful) {
         office->forgetful = false;
         work_epoch(world, place, LOG_REPORT);
         work_epoch(world, place, LOG_DIRECTIVE);
     }
-    ask_again(world, place, world->written_count - before);
+    ask_again(world, place, renewed ? 0 : world->written_count - before);
 }

@@ -34,16 +34,21 @@ static void check_item(struct world *world, struct side *from, unsigned to, cons
         written = ledger_find(world, &world->header->log, world->header->seq, &hash);
     }
     if (written == NULL) {
-        world_fail(world, "n%u sends an entry that nobody wrote", from->office);
+        char log[32];
+        world_name(world, item->kind == ITEM_PART ? &item->log : &world->header->log, log);
+        world_fail(world, "n%u sends an entry that nobody wrote, of %s", from->office, log);
         return;
     }
     world_name(world, &written->log, name);
     world_trace(world, "    %s:%llu %s%zu bytes at %u", name, (unsigned long long)written->seq, item->kind == ITEM_PART ? "part of " : "header, body of ",
                 item->kind == ITEM_PART ? item->part.len : item->entry.body.len, item->offset);
-    if (!ram_tree_may_hold_log(&world->truth, unit, &written->log)) {
+    /* What shows a peer that another log is not what he takes it for may be anybody's control entries. */
+    bool shown =
+        world->powers && written->log.kind != LOG_REPORT && (written->facts.cls == CLASS_CONTROL || item->kind != ITEM_ENTRY || item->entry.salt.len == 0);
+    if (!shown && !ram_tree_may_hold_log(&world->truth, unit, &written->log)) {
         world_fail(world, "n%u sends %s to n%u, which may not hold it", from->office, name, to);
     }
-    if ((item->kind == ITEM_PART || item->entry.salt.len > 0) && !ram_tree_may_hold_body(&world->truth, unit, &written->facts)) {
+    if (!shown && (item->kind == ITEM_PART || item->entry.salt.len > 0) && !ram_tree_may_hold_body(&world->truth, unit, &written->facts)) {
         world_fail(world, "n%u sends the body of %s:%llu to n%u, which may not hold it", from->office, name, (unsigned long long)written->seq, to);
     }
     ship(from, &written->log, written->seq, &written->hash, item->kind == ITEM_ENTRY);
@@ -57,7 +62,7 @@ static void check_entries(struct world *world, struct side *from, unsigned to, s
     while (entries_next(&entries, &item)) {
         check_item(world, from, to, &item);
     }
-    if (message.len > world->offices[to].message_max && entries.count > 1) {
+    if (message.len > world->offices[to].message_max && entries.count > 1 && world->offices[to].kind != OFFICE_THIEF) {
         world_fail(world, "n%u sends %zu bytes to n%u, which wants %u", from->office, message.len, to, world->offices[to].message_max);
     }
     entries_fini(&entries);
@@ -87,7 +92,8 @@ static void check_progress(struct world *world, struct link *link, unsigned from
             continue;
         }
         const struct written *held = ledger_held(world, here->office, &shipped->log, shipped->seq);
-        if (!was_refused(here, &shipped->log) && (held == NULL || (shipped->entry && !ID_EQUAL(&held->hash, &shipped->hash)))) {
+        if (!was_refused(here, &shipped->log) && fork_find(world, &shipped->log) == NULL &&
+            (held == NULL || (shipped->entry && !ID_EQUAL(&held->hash, &shipped->hash)))) {
             world_name(world, &shipped->log, name);
             world_fail(world, "n%u acknowledges %s:%llu and does not hold it", here->office, name, (unsigned long long)shipped->seq);
         }
@@ -187,8 +193,8 @@ static void check_receipts(struct world *world, const struct link *link, const s
         world_name(world, &receipt.log, name);
         world_trace(world, "    receipt by %02x for %s: %llu, bodies %llu", receipt.holder.b[0], name, (unsigned long long)receipt.seq,
                     (unsigned long long)receipt.bodies);
-        if (!ram_tree_may_hold_receipt(&world->truth, world_unit(world, to), &receipt.holder, &receipt.log)) {
-            world_fail(world, "n%u sends a receipt to n%u, which may not hold it", from, to);
+        if (world->offices[to].kind != OFFICE_THIEF && !ram_tree_may_hold_receipt(&world->truth, world_unit(world, to), &receipt.holder, &receipt.log)) {
+            world_fail(world, "n%u sends a receipt by %02x about %s to n%u, which may not hold it", from, receipt.holder.b[0], name, to);
         }
         if ((!link->hostile && is_echo(side, &receipt)) || ID_EQUAL(&receipt.holder, &world->offices[to].self)) {
             world_fail(world, "n%u tells n%u of a receipt that it has from there", from, to);
@@ -235,15 +241,26 @@ static void check_persisted_entry(struct world *world, unsigned place, const str
     const struct written *written =
         item->kind == PERSIST_BODY ? ledger_held(world, place, &item->log, item->seq) : ledger_find(world, &item->log, item->seq, &item->hash);
     bool body = item->entry.salt.len > 0;
+    if (written == NULL && item->kind != PERSIST_BODY) {
+        written = ledger_stolen(world, item);
+    }
+    if (written == NULL && item->kind == PERSIST_BODY && fork_find(world, &item->log) != NULL) {
+        written = ledger_find(world, &item->log, item->seq, NULL); /* of a branch that fell */
+    }
     if (written == NULL || (item->kind != PERSIST_BODY && !bytes_equal(item->entry.header, buffer_bytes(&written->header)))) {
-        world_fail(world, "n%u stores an entry that its author did not write", place);
+        char name[32];
+        world_name(world, &item->log, name);
+        world_fail(world, "n%u stores an entry that its author did not write: %s:%llu%s", place, name, (unsigned long long)item->seq,
+                   item->kind == PERSIST_FORK   ? " as evidence"
+                   : item->kind == PERSIST_BODY ? ", a body"
+                                                : "");
         return;
     }
     if (!ram_tree_may_hold_log(&world->truth, world_unit(world, place), &item->log)) {
         world_fail(world, "n%u stores an entry that it may not hold", place);
     }
     bool body_written = false;
-    for (size_t i = 0; i < world->written_count && body; i++) { /* of a cloned office there may be two with one number */
+    for (size_t i = 0; i < world->written_count && body; i++) { /* of a stolen key there may be two with one number */
         const struct written *other = &world->ledger[i];
         body_written =
             body_written || (other->seq == item->seq && log_id_equal(&other->log, &item->log) && bytes_equal(item->entry.body, buffer_bytes(&other->body)));
@@ -263,31 +280,35 @@ static void check_follows(struct world *world, unsigned place, const struct pers
     for (size_t i = 0; i < at; i++) {
         follows = follows || (items[i].kind == PERSIST_ENTRY && items[i].seq == item->seq - 1 && log_id_equal(&items[i].log, &item->log));
     }
-    if (!follows || ledger_held(world, place, &item->log, item->seq) != NULL) {
+    if ((!follows || ledger_held(world, place, &item->log, item->seq) != NULL) && fork_find(world, &item->log) == NULL) {
         world_fail(world, "n%u stores an entry that does not follow its head", place);
     }
 }
 
 static void check_persisted_receipt(struct world *world, unsigned place, const struct receipt *receipt) {
-    for (unsigned i = 0; i < world->office_count; i++) {
-        const struct office *holder = &world->offices[i];
-        if (holder->joined && ID_EQUAL(&holder->self, &receipt->holder)) {
-            /* Of a restored holder older words may still be under way. */
-            if (!holder->restored && ledger_held(world, i, &receipt->log, receipt->seq) == NULL) {
-                world_fail(world, "n%u has a receipt of n%u for what that does not hold", place, i);
-            }
-            return;
-        }
+    unsigned key = key_find(world, &receipt->holder), owner = key < KEYS_MAX ? world->keys[key].owner : OFFICES_MAX;
+    if (key == KEYS_MAX) {
+        world_fail(world, "n%u has a receipt of nobody", place);
     }
-    world_fail(world, "n%u has a receipt of nobody", place);
+    if (owner == OFFICES_MAX) {
+        return; /* a key that only a thief has put into force */
+    }
+    const struct office *holder = &world->offices[owner];
+    /* Of a restored holder older words may still be under way; of a key on two PCs nobody knows whose they are. */
+    bool doubtful = holder->restored || holder->gone || world->keys[key].stolen || world->keys[key].twice || fork_find(world, &receipt->log) != NULL;
+    if (!doubtful && ledger_held(world, owner, &receipt->log, receipt->seq) == NULL) {
+        world_fail(world, "n%u has a receipt of n%u for what that does not hold", place, owner);
+    }
 }
 
-/* Two entries at one place, each signed: evidence against its author. */
+/* Two entries at one place, each signed: evidence against its author, who has written both. */
 static void check_fork(struct world *world, unsigned place, const struct persist *item) {
     const struct written *written = ledger_find(world, &item->log, item->seq, &item->hash);
-    if (written != NULL && !world->offices[written->author].cloned) {
+    const struct fork *fork = fork_find(world, &item->log);
+    if (written != NULL && (fork == NULL || item->seq < fork->seq || !world->keys[written->key].stolen)) {
         world_fail(world, "n%u calls an honest office a thief", place);
     }
+    world_happened(world, EVENT_EVIDENCE);
 }
 
 void oracle_persisted(struct world *world, unsigned office, const struct persist *items, size_t count) {
@@ -313,7 +334,9 @@ static bool closed_over(struct world *world, unsigned from, unsigned to, bool co
         const struct written *written = &world->ledger[i];
         enum holding here = ledger_holds(world, from, written), there = ledger_holds(world, to, written);
         char name[32];
-        if (here == HOLDS_NOTHING || world->offices[written->author].cloned || !ram_tree_may_hold_log(&world->truth, world_unit(world, to), &written->log)) {
+        /* What a cut key wrote goes to some and not to others, and of a fork each may have another branch: their digests tell whether they agree. */
+        bool sure = written->log.kind == LOG_RECOVERY || (fork_find(world, &written->log) == NULL && !key_shaken(world, written->key));
+        if (here == HOLDS_NOTHING || !sure || !ram_tree_may_hold_log(&world->truth, world_unit(world, to), &written->log)) {
             continue;
         }
         bool body = here == HOLDS_BODY && ram_tree_may_hold_body(&world->truth, world_unit(world, to), &written->facts);
@@ -333,10 +356,12 @@ static bool closed_over(struct world *world, unsigned from, unsigned to, bool co
 static bool nothing_lost(struct world *world, bool complain) {
     for (size_t i = 0; i < world->written_count; i++) {
         const struct written *written = &world->ledger[i];
-        enum holding held = ledger_holds(world, written->author, written);
-        bool private = written->facts.reach == REACH_PRIVATE, cloned = world->offices[written->author].cloned;
+        unsigned heir = office_heir(world, written->author);
+        enum holding held = ledger_keeps(world, heir, written);
+        bool private = written->facts.reach == REACH_PRIVATE, nobody = written->crooked || world->offices[heir].gone;
         char name[32];
-        if (cloned || written->lost || held == HOLDS_BODY || (held == HOLDS_HEADER && (written->body_lost || private))) {
+        if (nobody || written->lost || (held == HOLDS_NOTHING && oracle_again(world, written)) || held == HOLDS_BODY ||
+            (held == HOLDS_HEADER && (written->body_lost || private))) {
             continue;
         }
         if (complain) {
@@ -349,11 +374,6 @@ static bool nothing_lost(struct world *world, bool complain) {
 }
 
 bool oracle_may_differ(const struct world *world) {
-    for (unsigned i = 0; i < world->office_count; i++) {
-        if (world->offices[i].cloned) {
-            return true;
-        }
-    }
     for (size_t i = 0; i < world->written_count; i++) {
         if (world->ledger[i].lost || world->ledger[i].body_lost) {
             return true;
@@ -364,7 +384,7 @@ bool oracle_may_differ(const struct world *world) {
 
 bool oracle_converged(struct world *world, bool complain) {
     for (unsigned i = 0; i < world->office_count; i++) {
-        if (!world->offices[i].joined || !office_up(world, i)) {
+        if (!world->offices[i].gone && (!world->offices[i].joined || !office_up(world, i))) {
             if (complain) {
                 world_fail(world, "n%u is not there", i);
             }
@@ -373,10 +393,13 @@ bool oracle_converged(struct world *world, bool complain) {
     }
     for (unsigned i = 0; i < world->link_count; i++) {
         const struct link *link = &world->links[i];
-        for (unsigned side = 0; side < 2; side++) {
+        /* Of what cut keys wrote each may hold another part, and of a fork another branch: whether they agree their digests tell. */
+        bool open = !link->gone && oracle_open_fork(world, link->sides[0].office, link->sides[1].office);
+        for (unsigned side = 0; side < 2 && !link->gone; side++) {
             bool in_step = link->up && session_in_step(link->sides[side].session);
-            if (!link->up || (!in_step && !oracle_may_differ(world))) {
+            if (!link->up || (!in_step && !open && !world->powers && !oracle_may_differ(world))) {
                 if (complain) {
+                    oracle_trace(world, link->sides[side].office, link->sides[1 - side].office);
                     world_fail(world, "n%u is not in step with n%u (%s)", link->sides[side].office, link->sides[1 - side].office, link->up ? "up" : "down");
                 }
                 return false;

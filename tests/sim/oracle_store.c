@@ -20,7 +20,7 @@ static int64_t count_of(struct world *world, unsigned place, struct query query)
 
 void oracle_look(struct world *world, unsigned place) {
     struct office *office = &world->offices[place];
-    if (!office->joined || !office_up(world, place)) {
+    if (!office->joined || !office_up(world, place) || office->kind == OFFICE_THIEF) {
         return;
     }
     office_look(world, place);
@@ -95,6 +95,22 @@ static void judge_rebuild(struct world *world, unsigned place) {
     buffer_fini(&after);
 }
 
+/* For whoever looks into it: what the two have set aside, and the registers. */
+static void trace_views(struct world *world, unsigned place) {
+    struct query query =
+        db_query(world->offices[place].store->db,
+                 "SELECT 'aside ' || substr(hex(e.hash), 1, 8) || ' ' || s.place || ' ' || s.reason FROM set_aside s JOIN entry e ON e.id = s.entry"
+                 " UNION ALL SELECT 'record ' || substr(hex(f.form_id), 1, 8) || ' ' || r.period || ' ' || substr(hex(u.unit), 1, 8) || ' ' ||"
+                 " r.row || ' ' || r.contested || ' ' || length(r.state) FROM record r JOIN form_key f ON f.id = r.form JOIN unit_key u ON u.id ="
+                 " r.unit UNION ALL SELECT 'form ' || substr(hex(version), 1, 8) FROM form UNION ALL SELECT 'fact ' || substr(hex(e.hash), 1, 8) || ' ' || "
+                 "f.place || ' ' || f.kind FROM fact f JOIN entry e ON e.id = f.entry ORDER BY 1");
+    while (query_next(&query)) {
+        struct bytes row = query_text(&query, 0);
+        world_trace(world, "    n%u %.*s", place, (int)row.len, (const char *)row.data);
+    }
+    (void)!query_end(&query);
+}
+
 static void judge_check(struct world *world, unsigned place) {
     struct check_counts counts;
     json_t *findings = json_array();
@@ -102,6 +118,9 @@ static void judge_check(struct world *world, unsigned place) {
     if (status != STATUS_OK || json_array_size(findings) > 0) {
         char *text = json_dumps(findings, JSON_COMPACT);
         world_fail(world, "n%u: check says %s %.300s", place, status_name(status), text);
+        trace_views(world, place);
+        judge_rebuild(world, place); /* for whoever looks into it: where the views differ */
+        trace_views(world, place);
         free(text);
     }
     json_decref(findings);
@@ -120,20 +139,17 @@ static struct hash digest_at(struct world *world, unsigned place, const struct u
     return out;
 }
 
-/* For whoever looks into it: what the two have set aside, and the registers. */
-static void trace_views(struct world *world, unsigned place) {
-    struct query query =
-        db_query(world->offices[place].store->db,
-                 "SELECT 'aside ' || substr(hex(e.hash), 1, 8) || ' ' || s.place || ' ' || s.reason FROM set_aside s JOIN entry e ON e.id = s.entry"
-                 " UNION ALL SELECT 'record ' || substr(hex(f.form_id), 1, 8) || ' ' || r.period || ' ' || substr(hex(u.unit), 1, 8) || ' ' ||"
-                 " r.row || ' ' || r.contested || ' ' || length(r.state) FROM record r JOIN form_key f ON f.id = r.form JOIN unit_key u ON u.id ="
-                 " r.unit UNION ALL SELECT 'form ' || substr(hex(version), 1, 8) FROM form UNION ALL SELECT 'fact ' || substr(hex(e.hash), 1, 8) || ' ' || "
-                 "f.place || ' ' || f.kind FROM fact f JOIN entry e ON e.id = f.entry ORDER BY 1");
-    while (query_next(&query)) {
-        struct bytes row = query_text(&query, 0);
-        world_trace(world, "    n%u %.*s", place, (int)row.len, (const char *)row.data);
+/* What one of two has and the other has not. */
+void oracle_trace(struct world *world, unsigned i, unsigned j) {
+    for (size_t at = 0; at < world->written_count; at++) {
+        const struct written *written = &world->ledger[at];
+        enum holding here = ledger_holds(world, i, written), there = ledger_holds(world, j, written);
+        char name[32];
+        world_name(world, &written->log, name);
+        if (here != there) {
+            world_trace(world, "    %s:%llu class %u: n%u %u, n%u %u", name, (unsigned long long)written->seq, written->facts.cls, i, here, j, there);
+        }
     }
-    (void)!query_end(&query);
 }
 
 /* Two offices of which one stands above the other agree on all that both may hold. */
@@ -146,6 +162,7 @@ static void judge_pair(struct world *world, unsigned i, unsigned j) {
     if (!ID_EQUAL(&here, &there)) {
         trace_views(world, i);
         trace_views(world, j);
+        oracle_trace(world, i, j);
         world_fail(world, "n%u and n%u disagree: their digests differ", i, j);
     }
 }
@@ -177,19 +194,40 @@ static void judge_durability(struct world *world, unsigned place) {
     }
 }
 
+static void judge_alone(struct world *world, unsigned place) {
+    judge_check(world, place);
+    if (!world->failed) {
+        oracle_trust(world, place);
+    }
+    for (unsigned j = 0; j < place && !world->failed && !oracle_may_differ(world); j++) {
+        if (office_serves(world, j)) {
+            judge_pair(world, place, j);
+        }
+    }
+}
+
 void oracle_judge(struct world *world) {
     for (unsigned i = 0; i < world->office_count && !world->failed; i++) {
-        judge_durability(world, i);
-    }
-    for (unsigned i = 0; i < world->office_count && !world->failed; i++) {
-        judge_check(world, i);
-        for (unsigned j = 0; j < i && !world->failed && !oracle_may_differ(world); j++) {
-            judge_pair(world, i, j);
+        if (office_serves(world, i)) {
+            judge_durability(world, i);
         }
     }
     for (unsigned i = 0; i < world->office_count && !world->failed; i++) {
+        if (office_serves(world, i)) {
+            judge_alone(world, i);
+        }
+    }
+    if (!world->failed) {
+        oracle_root(world);
+    }
+    for (unsigned i = 0; i < world->office_count && !world->failed; i++) {
+        if (!office_serves(world, i)) {
+            continue;
+        }
         oracle_look(world, i);
-        audit_compare(world, i);
+        if (!world->powers && world->root == 0) { /* the auditor knows no cuts */
+            audit_compare(world, i);
+        }
         if (!world->failed) {
             judge_rebuild(world, i);
         }

@@ -1,4 +1,5 @@
 /* One seed: work and faults, then calm, in which everything has to come right. */
+#include "tests/sim/dump.h"
 #include "tests/sim/sim.h"
 
 #include <stdio.h>
@@ -45,6 +46,10 @@ static void take(struct world *world, struct event *event) {
             queue_add(world, (struct event){.kind = EVENT_FAULT}, world->now + FAULT_EVERY_MS);
         }
         break;
+    case EVENT_TRUST:
+        trust_once(world);
+        oracle_links(world);
+        break;
     case EVENT_LOOK:
         oracle_look(world, (unsigned)random_below(&world->random, world->office_count));
         if (!world->calm) {
@@ -56,8 +61,7 @@ static void take(struct world *world, struct event *event) {
     }
 }
 
-/* Takes events until the virtual time, or until something fails. */
-static void run_until(struct world *world, int64_t until) {
+void run_until(struct world *world, int64_t until) {
     struct event event;
     while (!world->failed && world->event_count > 0 && world->events[0].at <= until && queue_take(world, &event)) {
         world->now = event.at;
@@ -80,7 +84,7 @@ static void run_until(struct world *world, int64_t until) {
 /* Over TCP messages do not change places: what that did to a session may last as long as the session. */
 static void drop_hostile(struct world *world) {
     for (unsigned i = 0; i < world->link_count; i++) {
-        if (world->links[i].up && world->links[i].hostile) {
+        if (world->links[i].up && world->links[i].hostile && !world->links[i].gone) {
             drive_drop(world, i);
         }
     }
@@ -99,8 +103,9 @@ static void calm(struct world *world) {
 }
 
 static void converge(struct world *world, struct run *run) {
-    int64_t began = world->now;
     calm(world);
+    trust_mend(world);
+    int64_t began = world->now;
     while (!world->failed && !oracle_converged(world, false)) {
         if (world->now - began >= NEW_LINES_MS && !run->new_lines) {
             run->new_lines = true;
@@ -117,11 +122,13 @@ static void converge(struct world *world, struct run *run) {
 /* All are well, and each takes a figure more. */
 static void live(struct world *world) {
     for (unsigned i = 0; i < world->office_count && !world->failed; i++) {
-        oracle_life(world, i);
+        if (office_serves(world, i)) {
+            oracle_life(world, i);
+        }
     }
 }
 
-/* What is still under way after the convergence (the last states; all of a cloned office's own logs, which convergence leaves out) comes to rest, and then
+/* What is still under way after the convergence (the last states; what cut keys wrote, which convergence leaves out) comes to rest, and then
  * there is silence. */
 static void idle(struct world *world) {
     uint64_t messages;
@@ -144,6 +151,9 @@ static void greet(struct world *world, struct run *run) {
     run->in_step = true;
     for (unsigned i = 0; i < world->link_count && !world->failed; i++) {
         struct link *link = &world->links[i];
+        if (link->gone) {
+            continue;
+        }
         bool in_step = session_in_step(link->sides[0].session) && session_in_step(link->sides[1].session);
         uint64_t before[2][2];
         run->in_step = run->in_step && in_step;
@@ -180,6 +190,7 @@ static int64_t schedule(struct world *world) {
     }
     queue_add(world, (struct event){.kind = EVENT_FAULT}, FAULT_EVERY_MS);
     queue_add(world, (struct event){.kind = EVENT_LOOK}, LOOK_EVERY_MS);
+    queue_add(world, (struct event){.kind = EVENT_TRUST}, LOOK_EVERY_MS);
     return work_ms;
 }
 
@@ -212,6 +223,9 @@ void run_seed(const struct options *options, struct run *run) {
     }
     if (!world->failed) {
         oracle_judge(world);
+    }
+    if (!world->failed && options->dump != NULL) {
+        dump_world(world, options->dump);
     }
     run->failed = world->failed;
     run->hash = world->hash;

@@ -80,7 +80,7 @@ static unsigned level_of(const struct world *world, const struct unit_id *unit) 
 static bool add_unit(struct world *world, unsigned office, struct unit_id *out) {
     char name[12], code[12], level[4], parent[33];
     size_t units = world->truth.unit_count;
-    if (units + 2 > OFFICES_MAX * 3) {
+    if (units + 2 > OFFICES_ENROLLED * 3) {
         return false;
     }
     work_text(world, name, sizeof name - 1);
@@ -100,7 +100,7 @@ static bool add_unit(struct world *world, unsigned office, struct unit_id *out) 
 
 static void admit(struct world *world, unsigned inviter, bool second) {
     struct unit_id unit = *world_unit(world, inviter);
-    if (world->office_count == OFFICES_MAX || !world->offices[inviter].joined || !office_up(world, inviter)) {
+    if (world->office_count >= OFFICES_ENROLLED || !office_serves(world, inviter) || !office_up(world, inviter)) {
         return;
     }
     if (!second && !add_unit(world, inviter, &unit)) {
@@ -152,7 +152,7 @@ void work_begin(struct world *world) {
 }
 
 static bool control_work(struct world *world, unsigned office, unsigned what) {
-    if (world->offices[office].cloned) {
+    if (world->offices[office].kind == OFFICE_TWIN) {
         return true;
     }
     if (what < 82) {
@@ -172,7 +172,7 @@ static bool control_work(struct world *world, unsigned office, unsigned what) {
 void work_once(struct world *world) {
     unsigned office = (unsigned)random_below(&world->random, world->office_count);
     unsigned what = (unsigned)random_below(&world->random, 100);
-    if (!world->offices[office].joined || !office_up(world, office)) {
+    if (!world->offices[office].joined || !office_up(world, office) || world->offices[office].kind == OFFICE_THIEF) {
         return;
     }
     if (world->many_logs) {

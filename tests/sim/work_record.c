@@ -191,7 +191,7 @@ static bool find_other(struct world *world, unsigned office, unsigned *other) {
         unsigned at = (first + i) % (unsigned)world->office_count;
         bool may =
             ID_EQUAL(world_unit(world, at), world_unit(world, office)) || ram_tree_above(&world->truth, world_unit(world, at), world_unit(world, office));
-        if (at != office && may && world->offices[at].joined && office_up(world, at)) {
+        if (at != office && may && office_serves(world, at) && office_up(world, at)) {
             *other = at;
             return true;
         }

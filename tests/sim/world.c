@@ -23,7 +23,15 @@ const char *const feature_names[FEATURES] = {
     "wrong clock",
     "forged message",
     "restored backup",
-    "cloned disk",
+    "copy put back",
+    "two PCs, one key",
+    "stolen key",
+    "equivocation",
+    "withholding",
+    "replay",
+    "backdating",
+    "duel",
+    "root lost",
     "crash",
     "undecided request",
     "enrolment again",
@@ -45,6 +53,14 @@ const char *const feature_names[FEATURES] = {
     "body resumed",
     "refusal",
     "digests of buckets",
+    "fork",
+    "fork known",
+    "cut",
+    "pin",
+    "branch made room",
+    "written again",
+    "new key",
+    "key changed",
 };
 
 void world_fail(struct world *world, const char *format, ...) {
@@ -82,7 +98,8 @@ void world_happened(struct world *world, enum feature feature) {
 }
 
 bool world_fault(struct world *world, enum feature fault, unsigned permille) {
-    if (world->calm || (world->faults >> fault & 1) == 0 || !random_chance(&world->random, permille)) {
+    struct random *random = fault < FAULTS_PLAIN ? &world->random : &world->fate;
+    if (world->calm || (world->faults >> fault & 1) == 0 || !random_chance(random, permille)) {
         return false;
     }
     world_happened(world, fault);
@@ -101,13 +118,14 @@ void world_name(const struct world *world, const struct log_id *log, char out[32
             return;
         }
     }
-    snprintf(out, 32, "?%02x", log->node.b[0]);
+    snprintf(out, 32, log->kind == LOG_RECOVERY ? "recovery" : "?%02x/%s/%02x", log->node.b[0], log->kind == LOG_REPORT ? "report" : "directive",
+             log->epoch.b[0]);
 }
 
 void world_link(struct world *world, unsigned dialling, unsigned listening) {
     static const uint64_t rates[] = {1000, 8000, 64000, 1000000};
     bool slow = world_fault(world, FAULT_DELAY, 600);
-    assert(world->link_count < OFFICES_MAX);
+    assert(world->link_count < LINKS_MAX);
     struct link *link = &world->links[world->link_count];
     *link = (struct link){.sides = {{.office = dialling}, {.office = listening}}, .latency_ms = random_between(&world->random, 1, 60), .rate = 1000000};
     if (slow) {
@@ -119,16 +137,24 @@ void world_link(struct world *world, unsigned dialling, unsigned listening) {
 
 /* ---- lifecycle ---- */
 
+enum { TRUST_PERMILLE = 600 }; /* of the seeds */
+
 void world_init(struct world *world, const struct options *options) {
-    *world = (struct world){.options = *options, .hash = UINT64_C(0xcbf29ce484222325), .header = malloc(sizeof *world->header)};
+    *world = (struct world){.options = *options, .hash = UINT64_C(0xcbf29ce484222325), .header = malloc(sizeof *world->header), .renews = OFFICES_MAX};
     assert(world->header != NULL);
     disk_begin(options->seed);
     sqlite3_randomness(0, NULL); /* SQLite's own numbers begin anew, from the disk's */
     random_init(&world->random, options->seed);
-    for (enum feature fault = 0; fault < FAULTS; fault++) {
+    for (enum feature fault = 0; fault < FAULTS_PLAIN; fault++) {
         world->faults |= random_chance(&world->random, 600) ? UINT32_C(1) << fault : 0;
     }
+    random_init(&world->fate, options->seed ^ UINT64_C(0x5ea1ed5eed));
+    bool trust = random_chance(&world->fate, TRUST_PERMILLE);
+    for (enum feature fault = FAULTS_PLAIN; fault < FAULTS; fault++) {
+        world->faults |= random_chance(&world->fate, 600) && trust ? UINT32_C(1) << fault : 0;
+    }
     world->faults &= options->faults;
+    world->trust = world->faults >> FAULTS_PLAIN != 0;
     world->many_logs = random_chance(&world->random, 400);
     world->office_limit = 2 + random_below(&world->random, 4);
     if (options->offices > 0 && world->office_limit > options->offices) {
@@ -167,7 +193,9 @@ void world_fini(struct world *world) {
     }
     free(world->events);
     free(world->ledger);
+    free(world->index);
     free(world->header);
+    buffer_fini(&world->heard);
     buffer_fini(&world->statement);
     disk_end();
 }
