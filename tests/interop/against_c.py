@@ -56,6 +56,7 @@ def hand_made() -> Iterator[tuple[str, bytes]]:
     yield "put", hoi_codec.encode(hoi_formats.CHANGES[64][1].write(put))
     yield from edges()
     yield from trust_edges()
+    yield from extract_edges()
     header = hoi_formats.HEADER.shape.write(samples.header())
     assert isinstance(header, list)
     for value in ([2, *header[1:]], [2, *header[1:], 0], [*header, 0]):
@@ -98,6 +99,28 @@ def trust_edges() -> Iterator[tuple[str, bytes]]:
     ]
     for name, item in table:
         yield name, hoi_codec.encode(shapes[name].write(item))
+
+
+def extract_edges() -> Iterator[tuple[str, bytes]]:
+    """Yield extracts at the edge of each rule and past it, and forms with the extension that asks for them."""
+    shapes = {name: shape for name, shape in hoi_formats.CHANGES.values()}
+    column = {"ordinal": 0, "states": b"", "values": [1], "qualifiers": [0, 2], "notes": []}
+    put = {"form_version": samples.octets("form"), "flags": 0, "reason": "", "keys": [{"period": 5, "rows": []}], "columns": [column]}
+    good, many = {"cut": samples.refs(1), "contested": [0], "figures": put}, samples.refs(257)
+    for other in ({}, {"cut": []}, {"cut": many[:256]}, {"cut": many}, {"cut": many[1::-1]}, {"contested": []}, {"contested": [1]}, {"contested": [0, 0]}):
+        yield "extract", hoi_codec.encode(shapes["extract"].write({**good, **other}))
+    for other in ({"flags": 2}, {"flags": 1, "reason": "r"}, {"reason": "r"}, {"keys": [{"period": 5, "rows": []}, {"period": 1, "rows": []}]}):
+        yield "extract", hoi_codec.encode(shapes["extract"].write({**good, "figures": {**put, **other}}))
+    notes = [{"cell": 0, "raw": "r", "source": ""}]
+    cells = ({"states": b"\x01", "values": []}, {"states": b"\x02", "values": []}, {"values": ["t"]}, {"values": [True]}, {"values": [-1]}, {"notes": notes})
+    for other in cells:
+        yield "extract", hoi_codec.encode(shapes["extract"].write({**good, "figures": {**put, "columns": [{**column, "qualifiers": [], **other}]}}))
+    form = samples.form()
+    for data in ([True, 0], [False, 1000], [True, 1001], [True], [True, 0, 0], [1, 0], []):
+        for critical, number in ((False, 16), (True, 16), (True, 15)):
+            extension = {"number": number, "critical": critical, "data": hoi_codec.encode(data)}
+            yield "form", hoi_codec.encode(shapes["form"].write({**form, "extensions": [extension]}))
+    yield "form", hoi_codec.encode(shapes["form"].write({**form, "extensions": [{"number": 16, "critical": False, "data": b"\x92\xc3"}]}))
 
 
 def ours(name: str, data: bytes) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hoi_codec
 from hoi_common import DATE, EXTENSIONS, ID, KEY, LEVEL_MAX, LINE_MAX, NONCE, TRANSLATIONS, check_critical, check_distinct, refs
 from hoi_shape import Anything, Bin, Fields, Flag, Int, ListOf, Maybe, Refused, Shape, Struct, Text, UInt
 
 NAME_PATTERN = r"[a-z][a-z0-9_]*"
 INTEGER, DECIMAL, MONEY, TEXT, YES_NO, CHOICE, DATE_TYPE, COMPUTED = range(1, 9)
 NUMBERS = (INTEGER, DECIMAL, MONEY)
-AVERAGE = 4  # of `over units`
+SUM, AVERAGE = 1, 4  # of `over units`
+EXTRACTS = 16  # the extension of a form
+SUPPRESS_BELOW_MAX = 1000
 
 CODE = Text(0, 32)
 UNIT_NAME = Text(1, 200)
@@ -102,9 +105,24 @@ def _form(item: Fields, where: str) -> None:
     for at, field in enumerate(item["fields"]):
         if field["weight"] and field["weight"] not in numbers:
             raise Refused(f"{where}.fields[{at}].weight", "no field of this form that holds a number")
+    for extension in item["extensions"]:
+        if extension["number"] == EXTRACTS:
+            try:
+                EXTRACTS_DATA.read(hoi_codec.decode(extension["data"]), f"{where}.extensions")
+            except hoi_codec.NotCanonical as error:
+                raise Refused(f"{where}.extensions", str(error)) from error
     for at, field in enumerate(item["fields"]):
         check_critical(field, f"{where}.fields[{at}]")
-    check_critical(item, where)
+    check_critical({"extensions": [each for each in item["extensions"] if each["number"] != EXTRACTS]}, where)
+
+
+EXTRACTS_DATA = Struct([("extract", Flag()), ("suppress_below", UInt(0, SUPPRESS_BELOW_MAX))])
+
+
+def extracted(form: Fields) -> bool:
+    """Say whether extracts go on where the bodies of a form's records stop."""
+    found = [each["data"] for each in form["extensions"] if each["number"] == EXTRACTS]
+    return bool(found) and bool(EXTRACTS_DATA.read(hoi_codec.decode(found[0]), "extensions")["extract"])
 
 
 FORM = Struct(

@@ -7,6 +7,7 @@ from typing import Any, Iterator, Optional
 import hoi_codec
 import hoi_crypto
 from hoi_control import LEVEL_TABLE as LEVEL_TABLE_SHAPE
+from hoi_facts import FORKED, PAST_CUT
 from hoi_put import VALUE
 from hoi_records import Views, Written
 from hoi_tree import CODE, LEVEL, NAME, Write
@@ -24,7 +25,8 @@ class Digest:
 
     def both(self, entry: Entry) -> bool:
         """Say whether nodes of both units may hold an entry's body, and it is held."""
-        return entry.body is not None and all(self.tree.may_hold_body(unit, entry.header) for unit in self.units)
+        held = entry.body is not None and not self.tree.erased(entry)
+        return held and all(self.tree.may_hold_body(unit, entry.header) for unit in self.units)
 
     def value(self) -> bytes:
         """Return the digest."""
@@ -33,11 +35,11 @@ class Digest:
     def items(self) -> Iterator[list[Any]]:
         """Yield the items in the order of the page."""
         for unit in self.scope:
-            yield [1, unit, self.tree.units[unit].parent, False, self._attributes(unit)]
+            yield [1, unit, self.tree.units[unit].parent, self.tree.units[unit].closed, self._attributes(unit)]
         for identity in sorted(self.tree.nodes):
             node = self.tree.nodes[identity]
             if node.unit in self.scope:
-                yield [2, identity, node.unit, node.signing_key, node.transport_key, node.roles, node.inviter, False]
+                yield [2, identity, node.unit, node.signing_key, node.transport_key, node.roles, node.inviter, self.tree.judge.revoked(identity)]
         table = self._level_table()
         if table is not None:
             yield [3, table]
@@ -46,8 +48,23 @@ class Digest:
                 yield [4, version, self.views.forms[version].payload["issuer"]]
         yield from self._records()
         yield from ([6, document.hash[:16]] for document in sorted(self.views.documents, key=lambda each: each.hash) if self.both(document))
-        aside = sorted((each.entry.hash[:16], each.place, each.reason) for each in self.views.verdicts if each.unit in self.scope and self.both(each.entry))
-        yield from ([7, *each] for each in aside)
+        told = [each for each in self.views.verdicts if each.unit in self.scope and self._in_its_log(each.entry) and self.both(each.entry)]
+        yield from ([7, *each] for each in sorted((each.entry.hash[:16], each.place, each.reason) for each in told))
+        yield from self._endings()
+        extracts = [each for each in self.views.extracts if self.tree.under(each.unit, self.low) and self.both(each.entry) and not self.views.falls(each)]
+        yield from sorted([9, each.entry.hash[:16], each.place] for each in extracts)
+
+    def _in_its_log(self, entry: Entry) -> bool:
+        """Say whether an entry is not past a cut or an open fork of its log: past that, offices need not hold the same."""
+        ending = self.tree.judge.walk(entry.log)
+        return ending.reason not in (FORKED, PAST_CUT) or bool(entry.header["seq"] <= ending.upto)
+
+    def _endings(self) -> Iterator[list[Any]]:
+        for key, log in sorted(self.views.held.logs.items()):
+            ending, node = self.tree.judge.walk(key), self.tree.nodes.get(key[0])
+            told = ending.reason == FORKED and ending.upto <= len(log) or ending.reason == PAST_CUT and 0 < ending.upto <= len(log)
+            if told and node is not None and node.unit in self.scope and self.tree.facts.begun(key) and all(self.tree.may_hold_log(unit, key) for unit in self.units):
+                yield [8, *key, ending.upto, ending.reason]
 
     def _attributes(self, unit: bytes) -> list[list[Any]]:
         out = []

@@ -35,7 +35,7 @@ from hoi_common import (
     refs,
 )
 from hoi_control import ADMISSION, FORM, LEVEL_TABLE, UNIT, UNIT_SET
-from hoi_put import PUT
+from hoi_put import EXTRACT, PUT
 from hoi_shape import Bin, Blob, Fields, Flag, ListOf, Maybe, Refused, SetAside, Shape, Struct, Structure, Text, UInt
 from hoi_trust import ACCEPT, CLOSE, ERASE, FORK_DECISION, HANDOVER, PIN, PLACING, REASON, REVOCATION
 
@@ -222,6 +222,7 @@ CHANGES: dict[int, tuple[str, Shape]] = {
     18: ("erase", ERASE),
     22: ("accept", ACCEPT),
     64: ("put", PUT),
+    66: ("extract", EXTRACT),
     68: ("person", PERSON),
     96: ("document", DOCUMENT_CHANGE),
     100: ("reason", REASON),

@@ -17,7 +17,7 @@ import hoi_messages
 from hoi_common import REPORT, SUITE, VERSION
 from hoi_records import Views
 from hoi_shape import Fields
-from hoi_tree import Tree
+from hoi_entitle import Entitled
 from hoi_verify import AUTHOR_UNKNOWN, GAP, Entry, Holdings, LogKey, Rejected
 from nacl.public import PrivateKey
 from nacl.signing import SigningKey
@@ -36,7 +36,7 @@ class Node:
         self.line: list[bytes] = []
         self.incarnation = secrets.token_bytes(8)
         self.clock = clock
-        self._tree: tuple[int, Optional[Tree]] = (-1, None)
+        self._tree: tuple[int, Optional[Entitled]] = (-1, None)
 
     def begin(self, association: bytes) -> None:
         """Take the association that the answer to a join names, where none is known yet; a token's bond holds the answer to it."""
@@ -58,11 +58,11 @@ class Node:
         return int(self.clock())
 
     @property
-    def tree(self) -> Tree:
+    def tree(self) -> Entitled:
         """Return the views, made anew where a control body has come."""
         made, tree = self._tree
         if tree is None or made != self.held.changed:
-            tree = Tree(self.held)
+            tree = Entitled(self.held)
             self._tree = (self.held.changed, tree)
         return tree
 
@@ -70,13 +70,13 @@ class Node:
 
     def may_log(self, key: LogKey) -> bool:
         """Say whether this node may hold a log; views made before the last entries came may say yes, only new ones say no."""
-        return any(tree.may_hold_log(self.unit, key, self.line) for tree in self._trees())
+        return any(tree.may_accept_log(self.unit, key, self.line) for tree in self._trees())
 
     def may_body(self, header: Fields) -> bool:
         """Say whether this node may hold the body of an entry."""
-        return any(tree.may_hold_body(self.unit, header, self.line) for tree in self._trees())
+        return any(tree.may_hold_body(self.unit, header, self.line, True) for tree in self._trees())
 
-    def _trees(self) -> Iterator[Tree]:
+    def _trees(self) -> Iterator[Entitled]:
         made = self._tree[1]
         if made is not None:
             yield made
@@ -86,6 +86,16 @@ class Node:
     def missing(self, key: LogKey) -> list[int]:
         """Return the entries of a log whose bodies this node may hold and does not."""
         return [each.header["seq"] for each in self.held.logs.get(key, []) if each.body is None and self.may_body(each.header)]
+
+    def settle(self) -> None:
+        """Let branches make room for those that were pinned, and drop the bodies that are nobody's any more."""
+        for key in sorted(self.held.logs):
+            found = self.tree.judge.makes_room(key)
+            if found:
+                self.held.make_room(key, *found)
+        for entry in self.held.entries():
+            if entry.body is not None and entry.header["class"] != hoi_formats.CONTROL and self.tree.erased(entry):
+                entry.salt, entry.body, entry.read = b"", None, []
 
     # Receipts
 
@@ -105,7 +115,7 @@ class Node:
                 "seq": len(log),
                 "hash": log[-1].hash[:16],
                 "bodies": bodies,
-                "applied": bodies if self.tree.begun(key) else 0,
+                "applied": bodies if self.tree.facts.begun(key) else 0,
                 "aside": len({each.entry.header["seq"] for each in verdicts if each.entry.log == key}),
                 "time": self.now(),
                 "extensions": [],

@@ -31,6 +31,7 @@ class Peer:
     alike: int = 0  # while a fork is looked for: up to where its branch is ours,
     apart: int = 0  # and from where it is not; 0: nowhere
     shown: tuple[int, ...] = ()
+    named: int = 0  # the head that its last `have` named
     probed: int = NOT_PROBED  # of a log that was blocked, one item goes first: how many bytes were sent with it
 
 
@@ -78,9 +79,11 @@ class Push:
                 peer.bodies.update({seq: begun.get(seq, 0) for seq in range(first, min(last, held) + 1)})
             peer.receipts = {each["holder"]: reach_of(each) for each in state["receipts"]}
             mine = self.node.held.entry(key, state["seq"])
-            peer.fork = state["fork"]
-            if mine is not None and mine.hash[:16] != state["hash"]:
+            peer.fork, peer.named = state["fork"], state["seq"]
+            if mine is None or mine.hash[:16] != state["hash"]:
                 peer.alike, peer.apart, peer.shown = searched.get(key, (0, 0, ()))
+                peer.blocked = peer.apart > 0
+            if mine is not None and mine.hash[:16] != state["hash"]:
                 self.compared(key, state["seq"], False, False)
             elif says_more(fork_of(self.node, key), peer.fork) and self.node.held.evidence(key)[0].header["seq"] <= peer.seq:
                 peer.fork = fork_of(self.node, key)

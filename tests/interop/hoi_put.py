@@ -6,8 +6,8 @@ import datetime
 from typing import Any, Iterator, NamedTuple, Optional
 
 from hoi_codec import Value
-from hoi_common import DATE, HASH
-from hoi_control import CHOICE, COMPUTED, DATE_TYPE, NUMBERS, TEXT, YES_NO
+from hoi_common import DATE, HASH, refs
+from hoi_control import CHOICE, COMPUTED, DATE_TYPE, NUMBERS, SUM, TEXT, YES_NO, extracted
 from hoi_shape import Blob, Fields, Flag, Int, ListOf, Refused, SetAside, Shape, Struct, Text, UInt
 
 RECORDS_MAX = 1000
@@ -18,6 +18,8 @@ QUALIFIER_MAX = 5
 CORRECTION, ON_BEHALF, SETTLES = 1, 2, 4
 YEAR_MIN, YEAR_MAX = 1900, 2099
 PERIOD_MAX = 2**32 - 1
+CUT_MAX = 256
+ALL_ROWS = "*"
 
 
 class Record(NamedTuple):
@@ -168,6 +170,24 @@ PUT = Struct(
 )
 
 
+def _extract(item: Fields, where: str) -> None:
+    put = item["figures"]
+    if not item["cut"]:
+        raise Refused(f"{where}.cut", "empty")
+    if put["flags"] or put["reason"] or any(column["notes"] for column in put["columns"]):
+        raise Refused(f"{where}.figures", "flags, a reason or notes")
+    for at, column in enumerate(put["columns"]):
+        if any(type(value) is not int for value in column["values"]):
+            raise Refused(f"{where}.figures.columns[{at}]", "a value that is no int")
+    if not set(item["contested"]) <= {column["ordinal"] for column in put["columns"]}:
+        raise Refused(f"{where}.contested", "no column")
+
+
+EXTRACT = Struct(
+    [("cut", refs(CUT_MAX)), ("contested", ListOf(UInt(0, FIELDS_MAX - 1), 0, FIELDS_MAX, key=lambda ordinal: ordinal)), ("figures", PUT)], _extract
+)
+
+
 def cells(put: Fields) -> Iterator[Cell]:
     """Yield the touched cells of a put that was read, column by column."""
     keys = records(put)
@@ -217,6 +237,19 @@ def check_against_form(put: Fields, form: Fields) -> None:
                 _value_shape(field).read(cell.value, where)
             except Refused as error:
                 raise SetAside(where, "a value not of the field's type") from error
+
+
+def check_extract(extract: Fields, form: Fields) -> None:
+    """Raise SetAside where an extract that was read does not fit its form version."""
+    check_against_form(extract["figures"], form)
+    if not extracted(form) or not 1 <= form["reach"] <= 30:
+        raise SetAside("extract", "of a form whose records have none")
+    for column in extract["figures"]["columns"]:
+        field = form["fields"][column["ordinal"]]
+        if field["type"] not in NUMBERS or field["over_units"] != SUM:
+            raise SetAside("extract.figures", "a field that is not summed over units")
+    if form["list"] and any(record.row != ALL_ROWS for record in records(extract["figures"])):
+        raise SetAside("extract.figures", "a row of its own")
 
 
 def _value_shape(field: Fields) -> Shape:

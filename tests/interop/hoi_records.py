@@ -7,18 +7,35 @@ would reach (status 107) depend on that order, so they are not judged here.
 from __future__ import annotations
 
 import datetime
-from typing import Any, Iterator, NamedTuple, Optional
+from typing import Any, Callable, Iterator, NamedTuple, Optional
 
 import hoi_codec
 import hoi_crypto
 import hoi_put
-from hoi_common import REPORT
+from hoi_common import REPORT, log_key
 from hoi_control import CHOICE, COMPUTED, FORM
 from hoi_formats import DOCUMENT as DOCUMENT_CLASS
 from hoi_formats import PERSONS, RECORD, payload_bytes
 from hoi_put import Cell
 from hoi_shape import Fields, SetAside
-from hoi_tree import BODY_BAD, DOCUMENT, KIND_UNKNOWN, LEVEL, NOT_STANDING, PUT, STEWARD, UNIT_MISSING, UNLAWFUL, WHOLE_EXTENSION, WRITER, Tree, Verdict
+from hoi_entitle import Entitled
+from hoi_facts import (
+    BODY_BAD,
+    DOCUMENT,
+    EXTRACT,
+    HANDED_OVER,
+    KIND_UNKNOWN,
+    NOT_STANDING,
+    PUT,
+    REASON,
+    UNIT_MISSING,
+    UNLAWFUL,
+    WHOLE_EXTENSION,
+    WRITER,
+    Node,
+    Verdict,
+)
+from hoi_tree import LEVEL
 from hoi_verify import Entry, body_of
 
 FORM_MISSING, FORM_NARROWED, LEVEL_UNNAMED = 407, 410, 420
@@ -45,24 +62,34 @@ class Written(NamedTuple):
     qualifier: int
 
 
+class Extract(NamedTuple):
+    """An extract of records of a unit."""
+
+    entry: Entry
+    place: int
+    unit: bytes
+    cut: list[Fields]
+
+
 class Views:
     """Forms, records and documents of a tree."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Entitled) -> None:
         self.tree, self.held = tree, tree.held
         self.verdicts: list[Verdict] = list(tree.verdicts)
         self.forms: dict[bytes, Form] = {}
         self.records: dict[Record, dict[str, list[Written]]] = {}
         self.documents: list[Entry] = []
+        self.extracts: list[Extract] = []  # those that are not set aside
         self._forms()
         for entry in self._applied():
             self._entry(entry)
 
     def _applied(self) -> Iterator[Entry]:
         for key in sorted(self.held.logs):
-            if self.tree.begun(key):
+            if self.tree.facts.begun(key):
                 for entry in self.held.logs[key]:
-                    if entry.body is not None and entry.header["class"] in (RECORD, DOCUMENT_CLASS):
+                    if entry.body is not None and entry.header["class"] in (RECORD, DOCUMENT_CLASS) and not self.tree.erased(entry):
                         yield entry
 
     # Forms
@@ -86,9 +113,10 @@ class Views:
 
     def _judge_form(self, change: Any) -> int:
         author, form = self.tree.author(change.entry), change.payload
-        if author is None:
-            return NOT_STANDING
-        if not author.signing_key or not author.roles & STEWARD or form["issuer"] != author.unit:
+        whole = self.tree.judge.for_views(change)
+        if whole:
+            return whole
+        if author is None or not author.signing_key or not author.steward or form["issuer"] != author.unit:
             return UNLAWFUL
         if not form["previous"]:
             return 0
@@ -102,7 +130,7 @@ class Views:
     def _entry(self, entry: Entry) -> None:
         header = entry.header
         author = self.tree.author(entry)
-        concerned = header["audience"][0]["unit"] if header["class"] == RECORD else author.unit if author else self.held.admitted[header["author"]].unit
+        concerned = header["audience"][0]["unit"] if header["class"] == RECORD else self.tree.unit_of_author(entry)
         body = body_of(entry)
         whole = self._judge_whole(entry)
         if whole or body is None:
@@ -121,34 +149,65 @@ class Views:
             return WHOLE_EXTENSION
         if author is None:
             return NOT_STANDING
+        ending = tree.judge.walk(entry.log)
+        if header["seq"] > ending.upto:
+            return ending.reason
         if not author.roles & WRITER:
             return UNLAWFUL
-        standing = [term for term in header["audience"] if term["unit"] in tree.units]
-        if header["class"] == RECORD:
-            lawful = [term for term in standing if term["unit"] == author.unit or header["kind"] != REPORT and tree.under(term["unit"], author.unit)]
-        else:
-            above = tree.above(author.unit)
-            lawful = [term for term in standing if tree.under(term["unit"], author.unit) or term["scope"] == 0 and term["unit"] in above]
-        if lawful:
-            return 0
-        return UNLAWFUL if standing and header["class"] == RECORD else UNIT_MISSING
+        return self._judge_record(entry, author) if header["class"] == RECORD else self._judge_audience(header, author)
+
+    def _judge_record(self, entry: Entry, author: Node) -> int:
+        ever, unit = self.tree.ever, entry.header["audience"][0]["unit"]
+        if not ever.known(unit):
+            return UNIT_MISSING
+        if entry.header["kind"] == REPORT:
+            return 0 if unit == author.unit else UNLAWFUL
+        if not ever.over(author.unit, unit):
+            return UNLAWFUL
+        return HANDED_OVER if self.tree.judge.past_handover(author, entry, unit, ever) else 0
+
+    def _judge_audience(self, header: Fields, author: Node) -> int:
+        ever, own = self.tree.ever, author.unit
+        lawful = any(ever.over(own, term["unit"]) or term["scope"] == 0 and ever.over(term["unit"], own) for term in header["audience"])
+        return 0 if lawful else UNIT_MISSING
 
     def _change(self, entry: Entry, place: int, kind: int, payload: Any) -> int:
-        if kind in PERSONS:
+        if kind in (*PERSONS, REASON):
             return 0
-        if kind not in (PUT, DOCUMENT):
+        if kind not in (PUT, EXTRACT, DOCUMENT):
             return KIND_UNKNOWN
         if not isinstance(payload, dict):
             return WHOLE_EXTENSION
+        if kind == EXTRACT:
+            return self._extract(entry, place, payload)
         return self._put(entry, place, payload) if kind == PUT else 0
 
-    def _put(self, entry: Entry, place: int, put: Fields) -> int:
+    def _extract(self, entry: Entry, place: int, extract: Fields) -> int:
+        wrong = self._judge_put(entry, extract["figures"], lambda form: hoi_put.check_extract(extract, form))
+        if not wrong and entry.header["kind"] == REPORT:
+            wrong = BODY_BAD
+        if not wrong:
+            self.extracts.append(Extract(entry, place, entry.header["audience"][0]["unit"], extract["cut"]))
+        return wrong
+
+    def falls(self, extract: Extract) -> bool:
+        """Say whether what an extract was cut from stands no more."""
+        for ref in extract.cut:
+            held = self.held.entry(log_key(ref), ref["seq"])
+            if ref in self.tree.judge.erased or ref["seq"] > self.tree.judge.walk(log_key(ref)).upto:
+                return True
+            if held is not None and (held.ref != ref or self.tree.author(held) is None):
+                return True
+        return False
+
+    def _judge_put(self, entry: Entry, put: Fields, check: Callable[[Fields], None]) -> int:
+        """Return why a put, or the figures of an extract, is set aside; 0 where it is not."""
         form = self.forms.get(put["form_version"])
         unit = entry.header["audience"][0]["unit"]
-        if form is None or not self.tree.under(unit, form.payload["issuer"]):
+        if form is None or not self.tree.ever.over(form.payload["issuer"], unit):
             return FORM_MISSING
         try:
-            hoi_put.check_against_form(put, form.payload)
+            check(form.payload)
         except SetAside:
             return BODY_BAD
         levels = form.payload["levels"]
@@ -156,6 +215,13 @@ class Views:
             day = last_day(form.payload["period"], form.payload["window"], key.period)
             if levels and (not self.tree.there(unit, day) or self.tree.shown(unit, LEVEL, day) not in levels):
                 return LEVEL_UNNAMED
+        return 0
+
+    def _put(self, entry: Entry, place: int, put: Fields) -> int:
+        wrong = self._judge_put(entry, put, lambda form: hoi_put.check_against_form(put, form))
+        if wrong:
+            return wrong
+        form, unit = self.forms[put["form_version"]], entry.header["audience"][0]["unit"]
         for cell in hoi_put.cells(put):
             name = form.payload["fields"][cell.ordinal]["name"]
             record = self.records.setdefault((unit, form.id, cell.record.period, cell.record.row or ""), {})

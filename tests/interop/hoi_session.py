@@ -15,7 +15,7 @@ from hoi_messages import BUCKETS, bucket_of
 from hoi_node import RECEIPTS_AT_ONCE_MAX, Node, digests_of, states_of
 from hoi_push import Push
 from hoi_shape import Fields, SetAside
-from hoi_verify import AUTHOR_UNKNOWN, FORK, NOT_ENTITLED, LogKey, Rejected, reach_of
+from hoi_verify import AUTHOR_UNKNOWN, FORK, GAP, NOT_ENTITLED, Entry, LogKey, Rejected, reach_of
 
 WINDOW = 524_288
 MESSAGE_WANTED = 65_536
@@ -50,6 +50,8 @@ class Session:
         self.due = self.peer_in_burst = self.agreed = self.in_step = False
         self.received = self.progress_told = 0
         self.had_sent: set[int] = set()
+        self.brought: dict[LogKey, Entry] = {}  # of logs that yield: the last entry of the peer's branch
+        self.lane = False  # the peer's key is revoked: of what it sends nothing but its own logs is taken
         self.refused: dict[LogKey, tuple[int, float, float]] = {}
         self.refusals: list[Fields] = []  # what the peer refused of ours
         self.items: Callable[[list[Fields]], list[Fields]] = lambda items: items  # a place for tests to alter what came
@@ -136,7 +138,25 @@ class Session:
         return unit
 
     def _states(self) -> list[Fields]:
-        return states_of(self.node, self.peer_unit)
+        """Return the log states as they are told to this peer: of a log that yields, up to the last entry of the peer's branch that is here."""
+        states = []
+        for state in states_of(self.node, self.peer_unit):
+            last = self._yielded(log_key(state))
+            if last is None:
+                states.append(state)
+            elif last.header["seq"]:
+                states.append({**state, "seq": last.header["seq"], "hash": last.hash[:16], "gaps": [], "partial": []})
+        return states
+
+    def _yielded(self, key: LogKey) -> Optional[Entry]:
+        """Return the last entry of the peer's branch that is here, where a log awaits an entry that this peer may have; one of seq 0 where there is none."""
+        awaited, peer = self.node.tree.judge.awaited(key), self.push.logs.get(key)
+        if awaited is None or peer is None or not peer.alike + 1 == peer.apart <= awaited["seq"] <= peer.named:
+            self.brought.pop(key, None)
+            return None
+        if key not in self.brought:
+            self.brought[key] = self.node.held.entry(key, peer.alike) or Entry(b"", b"", {"seq": 0}, b"")
+        return self.brought[key]
 
     def _state(self) -> tuple[bytes, int]:
         states = self._states()
@@ -215,16 +235,24 @@ class Session:
         self.peer_in_burst = True
         items = hoi_messages.unpack_items(message)
         bad: set[LogKey] = set()
+        self.lane = self.node.tree.judge.revoked(self.peer)
+        offered: set[int] = set()  # none is taken, and each is answered
         for item in self.items(items):
+            if item["type"] == 4:
+                offered.add(bucket_of(item["node"]))
+                continue
             try:
                 self._item(item, bad)
             except UnknownVersion:
                 continue
+        self.node.settle()
         for _ in self.node.renew_receipts():
             pass
         self.push.peer_unit = self.peer_unit
         self.due = self.push.pump() or self.due
         self._tell_progress()
+        if offered:
+            self._send_have(offered)
 
     def _item(self, item: Fields, bad: set[LogKey]) -> None:
         """Take one item, or refuse its log: once a message, the rest of that log is passed over."""
@@ -243,6 +271,8 @@ class Session:
             self._refuse(key, seq, rejected.reason, item)
 
     def _part(self, item: Fields) -> None:
+        if self.lane and item["node"] != self.peer:
+            raise Rejected(NOT_ENTITLED, "of a key that is revoked")
         entry = self.node.held.entry(log_key(item), item["seq"])
         if entry is None or self.node.may_body(entry.header):
             self.node.held.add_part(item)
@@ -250,11 +280,27 @@ class Session:
 
     def _entry(self, item: Fields) -> None:
         entry = self.node.held.check_header(item["header"], item["signature"])
-        if not self.node.may_log(entry.log):
+        if not self.node.may_log(entry.log) or self.lane and entry.log[0] != self.peer:
             raise Rejected(NOT_ENTITLED, "a log that this node may not hold")
         body = (item["salt"], item["body"]) if self.node.may_body(entry.header) else (b"", b"")
+        last = self._yielded(entry.log)
+        if last is not None and entry.header["seq"] > self.push.logs[entry.log].alike:
+            self._beside(last, entry, *body)
+            return
         self.node.held.add(item["header"], item["signature"], *body)
         self.recording.append(item)
+
+    def _beside(self, last: Entry, entry: Entry, salt: bytes, body: bytes) -> None:
+        """Keep an entry of the branch that leads to the one awaited; with that one, it takes the place of what is held."""
+        if entry.header["seq"] != last.header["seq"] + 1:
+            raise Rejected(GAP, "does not follow the last one that was brought")
+        if entry.header["prev"] != last.hash:
+            raise Rejected(FORK, "follows another entry than the last one that was brought")
+        if salt:
+            self.node.held.check_body(entry, salt, body)
+            entry.salt, entry.body = salt, body
+        self.brought[entry.log] = self.node.held.keep_beside(entry)
+        self.node.settle()
 
     def _evidence(self, item: Fields) -> None:
         """Keep another header at a seq held; nothing rests on one, so what is not good is passed over."""
@@ -263,7 +309,7 @@ class Session:
         except (Rejected, SetAside):
             return
         mine = self.node.held.entry(entry.log, entry.header["seq"])
-        if mine is None or not self.node.may_log(entry.log):
+        if mine is None or not self.node.may_log(entry.log) or self.lane and entry.log[0] != self.peer:
             return
         if mine.hash != entry.hash:
             self.node.held.note_fork(entry)
@@ -284,7 +330,7 @@ class Session:
         self._send({"type": 8, **dict(zip(("node", "kind", "epoch"), key)), "seq": seq, "reason": reason})
 
     def _receipts(self, message: Fields) -> None:
-        for each in message["receipts"]:
+        for each in message["receipts"] if not self.node.tree.judge.revoked(self.peer) else []:
             try:
                 item = self.node.held.check_receipt(each["receipt"], each["signature"])
                 key, holder = log_key(item), item["holder"]

@@ -1,34 +1,36 @@
-"""Who stands where, and who may hold what: the tree of units and nodes that control bodies make (docs/protocol.md, sections 5, 10 and 12).
+"""The structure as it stands: nodes, the tree of today, what units are called (docs/protocol.md, sections 5 and 12).
 
-A `Tree` is made anew from all that is held, whatever the order in which it came. It judges control changes but for forms (hoi_records).
+A `Tree` is made anew from all that is held, whatever the order in which it came. Forms are for hoi_records, who may hold what is for hoi_entitle.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Iterator, NamedTuple, Optional, Sequence
+from typing import Any, NamedTuple, Optional, Sequence
 
-import hoi_crypto
-from hoi_common import DIRECTIVE, RECOVERY, REPORT, log_key
-from hoi_formats import CONTROL, PRIVATE, RECORD
-from hoi_shape import Fields
-from hoi_verify import Entry, Holdings, LogKey, body_of, core_id
+from hoi_common import RECOVERY
+from hoi_facts import (
+    CLOSE,
+    FORM,
+    IN_A_CYCLE,
+    LEVEL_TABLE,
+    PLACINGS,
+    SAME,
+    TOO_DEEP,
+    UNIT,
+    UNIT_SET,
+    Change,
+    Facts,
+    Node,
+    Verdict,
+    about,
+    concerned,
+)
+from hoi_judge import Judge
+from hoi_parents import DEPTH_MAX, reached
+from hoi_verify import Entry, Holdings, LogKey
 
-WRITER, STEWARD = 1, 2
 CODE, NAME, LEVEL = 1, 2, 3
-DEPTH_MAX = 30
-UNIT, UNIT_SET, ADMISSION, FORM, LEVEL_TABLE, PUT, DOCUMENT = 1, 2, 7, 11, 12, 64, 96
-WHOLE_EXTENSION, NOT_STANDING, UNLAWFUL, TOO_DEEP, UNIT_MISSING, BODY_BAD, KIND_UNKNOWN = 205, 302, 306, 307, 401, 201, 208
-
-
-class Change(NamedTuple):
-    """One control change that is read, with where it stands."""
-
-    entry: Entry
-    place: int
-    kind: int
-    payload: Any
-    nonce: bytes
 
 
 class Write(NamedTuple):
@@ -42,42 +44,25 @@ class Write(NamedTuple):
     created: bool = False  # by the unit's creation
 
 
+class Placing(NamedTuple):
+    """One write of a unit's parent."""
+
+    unit: bytes
+    parent: bytes
+    kind: int
+    entry: Entry
+    place: int
+    change: Change
+
+
 @dataclass
 class Unit:
     """A unit that stands."""
 
     id: bytes
     parent: bytes
-    depth: int
+    closed: bool = False
     writes: list[Write] = field(default_factory=list)
-
-
-@dataclass
-class Node:
-    """A node that stands; `steps` is the chain of admissions to the founder, or to one that the recovery log admitted: `origin` says which."""
-
-    id: bytes
-    unit: bytes
-    signing_key: bytes
-    transport_key: bytes
-    roles: int
-    inviter: bytes
-    steps: tuple[tuple[Any, ...], ...] = ()
-    origin: tuple[Any, ...] = (1,)
-
-    @property
-    def rank(self) -> tuple[Any, ...]:
-        """What orders authors by seniority, the most senior first."""
-        return (len(self.steps), self.origin, self.steps)
-
-
-class Verdict(NamedTuple):
-    """Why one change (or at place 0 perhaps the whole body) is set aside, and the unit that it concerns."""
-
-    entry: Entry
-    place: int
-    reason: int
-    unit: bytes
 
 
 class Tree:
@@ -85,193 +70,120 @@ class Tree:
 
     def __init__(self, held: Holdings) -> None:
         self.held = held
-        self.units: dict[bytes, Unit] = {held.root: Unit(held.root, b"", 0)}
-        founder = held.admitted[held.founder]
-        self.nodes: dict[bytes, Node] = {founder.id: Node(founder.id, founder.unit, founder.signing_key, founder.transport_key, 3, b"")}
-        self.verdicts: list[Verdict] = []
+        self.facts = Facts(held)
+        self.judge = Judge(self.facts)
+        self.ever = self.judge.final
+        recovery = self.facts.recovery_keys().id
+        self.nodes: dict[bytes, Node] = {each: node for each, node in self.judge.nodes.items() if each != recovery}
+        self.verdicts: list[Verdict] = [each._replace(unit=each.unit or self.unit_of_author(each.entry)) for each in self.facts.aside]
         self.level_tables: list[Change] = []
         self.forms: list[Change] = []  # for hoi_records to judge
-        self._begun: dict[LogKey, bool] = {}
-        changes = list(self._changes())
-        self._grow([each for each in changes if each.kind in (UNIT, ADMISSION)])
-        self._write([each for each in changes if each.kind in (UNIT_SET, LEVEL_TABLE, FORM)])
+        changes = [each for key in sorted(self.facts.changes) for each in self.facts.changes[key]]
+        standing = [each for each in changes if not self._set_aside(each, self.judge.for_views(each))]
+        self.creations = self._creations([each for each in standing if each.kind == UNIT])
+        self.units: dict[bytes, Unit] = {held.root: Unit(held.root, b"")}
+        self._today([*self.creations.values(), *(each for each in standing if each.kind in PLACINGS)])
+        self._say(standing)
 
-    # What can be applied
+    def _set_aside(self, change: Change, reason: int) -> int:
+        if reason and change.kind != FORM:
+            self.verdicts.append(Verdict(change.entry, change.place, reason, self._concerned(change)))
+        return reason
 
-    def begun(self, key: LogKey) -> bool:
-        """Say whether a log is applied at all: one that continues another waits for that one."""
-        if key not in self._begun:
-            log = self.held.logs.get(key, [])
-            continued = log[0].header["continues"] if log else None
-            self._begun[key] = bool(log)
-            if continued:
-                before = self.held.entry(log_key(continued), continued["seq"])
-                self._begun[key] = before is not None and before.hash[:16] == continued["hash"] and self.begun(before.log)
-        return self._begun[key]
-
-    def _changes(self) -> Iterator[Change]:
-        for key in sorted(self.held.logs):
-            if not self.begun(key):
-                continue
-            for entry in self.held.logs[key]:
-                if entry.header["class"] == CONTROL:
-                    if entry.body is None:
-                        break
-                    yield from self._body_of(entry)
-
-    def _body_of(self, entry: Entry) -> Iterator[Change]:
-        author = self.held.admitted.get(entry.header["author"])
-        unit = author.unit if author else self.held.root
-        if any(extension["critical"] for extension in entry.header["extensions"]):
-            self.verdicts.append(Verdict(entry, 0, WHOLE_EXTENSION, unit))
-            return
-        body = body_of(entry)
-        if body is None:
-            self.verdicts.append(Verdict(entry, 0, BODY_BAD, unit))
-            return
-        for place, change in enumerate(body["changes"]):
-            if change["kind"] not in (UNIT, UNIT_SET, ADMISSION, FORM, LEVEL_TABLE):
-                self.verdicts.append(Verdict(entry, place, KIND_UNKNOWN, unit))
-            elif not isinstance(change["payload"], dict):
-                self.verdicts.append(Verdict(entry, place, WHOLE_EXTENSION, change["payload"][0]))
-            else:
-                yield Change(entry, place, change["kind"], change["payload"], body["nonce"])
-
-    # Units and nodes: what is lawful by now is taken until nothing more is
-
-    def _grow(self, changes: list[Change]) -> None:
-        waiting = changes
-        while True:
-            admitted = [each for each in waiting if each.kind == ADMISSION and not self._judge(each)]
-            for each in admitted:
-                self._admit(each)
-            waiting = [each for each in waiting if each not in admitted]
-            lawful = [each for each in waiting if each.kind == UNIT and not self._standing(each) and not self._judge(each)]
-            if not lawful:
-                if not admitted:
-                    break
-                continue
-            first = min(lawful, key=lambda each: (self.units[self._unit_of(each.entry)].depth, self.seniority(each)))
-            self._create(first)
-            waiting.remove(first)
-        for each in waiting:
-            concerned = each.payload["parent"] if each.kind == UNIT else each.payload["core"]["unit"]
-            taken = self._standing(each) if each.kind == UNIT else None
-            wrong = self._judge(each) or (UNLAWFUL if taken and taken.parent != each.payload["parent"] else 0)
-            if wrong:
-                self.verdicts.append(Verdict(each.entry, each.place, wrong, concerned))
-
-    def _standing(self, change: Change) -> Optional[Unit]:
-        return self.units.get(hoi_crypto.unit_id(self.held.association, change.nonce, change.place))
-
-    def _judge(self, change: Change) -> int:
-        """Return why a creation or an admission is not lawful by now, 0 where it is."""
-        author, payload = self.author(change.entry), change.payload
-        if change.kind == ADMISSION:
-            core = payload["core"]
-            if core["inviter"] != change.entry.header["author"]:
-                return UNLAWFUL
-            return self._judge_control(author, core["unit"])
-        wrong = self._judge_control(author, payload["parent"])
-        identity = hoi_crypto.unit_id(self.held.association, change.nonce, change.place)
-        if wrong or identity == self.held.root or self.under(payload["parent"], identity):
-            return wrong or UNLAWFUL
-        return TOO_DEEP if self.units[payload["parent"]].depth >= DEPTH_MAX else 0
-
-    def _judge_control(self, author: Optional[Node], unit: bytes) -> int:
-        if author is None:
-            return NOT_STANDING
-        if unit not in self.units:
-            return UNIT_MISSING
-        return 0 if author.roles & STEWARD and self.under(unit, author.unit) else UNLAWFUL
+    def _concerned(self, change: Change) -> bytes:
+        """Return the unit that a change set aside concerns (section 12, item 7); none where the node that it is about does not stand."""
+        node = about(change)
+        if node is None:
+            return concerned(change) or self.unit_of_author(change.entry)
+        return self.facts.recovery_keys().unit if node == self.facts.recovery_keys().id else self.nodes[node].unit if node in self.nodes else b""
 
     def author(self, entry: Entry) -> Optional[Node]:
         """Return the standing author of an entry; the recovery log counts as a steward of the root."""
-        if entry.header["kind"] == RECOVERY:
-            return Node(entry.header["author"], self.held.root, b"", b"", STEWARD, b"", origin=(0,))
-        return self.nodes.get(entry.header["author"])
+        return self.facts.recovery_keys() if entry.header["kind"] == RECOVERY else self.nodes.get(entry.header["author"])
 
-    def _unit_of(self, entry: Entry) -> bytes:
+    def unit_of_author(self, entry: Entry) -> bytes:
+        """Return the unit of an entry's author; none where he does not stand."""
+        author = self.author(entry)
+        return author.unit if author else b""
+
+    def rank(self, entry: Entry) -> tuple[Any, ...]:
+        """What orders entries by the seniority of their authors."""
         author = self.author(entry)
         assert author is not None
-        return author.unit
+        return author.rank
 
-    def _admit(self, change: Change) -> None:
-        core = change.payload["core"]
-        identity = core_id(self.held.association, core)
-        inviter = self.author(change.entry)
-        assert inviter is not None
-        position = self._position(change)
-        by_recovery = change.entry.header["kind"] == RECOVERY
-        origin, steps = ((2, position), ()) if by_recovery else (inviter.origin, (*inviter.steps, position))
-        node = Node(identity, core["unit"], core["signing_key"], core["transport_key"], core["roles"], b"" if by_recovery else core["inviter"], steps, origin)
-        known = self.nodes.get(identity)
-        if known is None or node.rank < known.rank:
-            self.nodes[identity] = node
+    # The tree of today
 
-    def _position(self, change: Change) -> tuple[Any, ...]:
-        """Where a change stands among those of one author: what orders two of them."""
-        return (self._continued(change.entry.log), change.entry.header["epoch"], change.entry.header["seq"], change.place)
+    def _creations(self, changes: list[Change]) -> dict[bytes, Change]:
+        """Return of each unit the creation that holds: all that stand are under one parent (5.1), the most senior one says what it is."""
+        out: dict[bytes, Change] = {}
+        for each in sorted(changes, key=lambda each: (*self.rank(each.entry), self.facts.position(each))):
+            out.setdefault(self.facts.created(each), each)
+        return out
 
-    def _continued(self, key: LogKey) -> int:
-        log = self.held.logs.get(key, [])
-        before = log[0].header["continues"] if log else None
-        return 1 + self._continued(log_key(before)) if before else 0
+    def _today(self, changes: list[Change]) -> None:
+        """Make the tree of today, write by write set aside until it is one."""
+        left = [self._placing(each) for each in changes]
+        while True:
+            holding = {each.unit: each for each in self._holding(left)}
+            wrong, reason = self._misplaced(holding)
+            if not wrong:
+                break
+            for each in wrong:
+                self._set_aside(each.change, reason)
+            left = [each for each in left if each not in wrong]
+        for unit, held in holding.items():
+            self.units[unit] = Unit(unit, held.parent, held.kind in (CLOSE, SAME))
 
-    def seniority(self, change: Change) -> tuple[Any, ...]:
-        """Return what orders changes by seniority, the most senior first."""
-        author = self.author(change.entry)
-        assert author is not None
-        return (*author.rank, self._position(change))
+    def _placing(self, change: Change) -> Placing:
+        unit = self.facts.created(change) if change.kind == UNIT else change.payload["unit"]
+        parent = change.payload["parent"] if change.kind == UNIT else change.payload["line"][0]
+        return Placing(unit, parent, change.kind, change.entry, change.place, change)
 
-    def _create(self, change: Change) -> None:
-        payload = change.payload
-        identity = hoi_crypto.unit_id(self.held.association, change.nonce, change.place)
-        unit = Unit(identity, payload["parent"], self.units[payload["parent"]].depth + 1)
-        for attribute, name in ((CODE, "code"), (NAME, "name"), (LEVEL, "level")):
-            unit.writes.append(Write(attribute, payload["effective"], payload[name], change.entry, change.place, True))
-        self.units[identity] = unit
+    def _holding(self, writes: list[Placing]) -> list[Placing]:
+        units: dict[bytes, list[Placing]] = {}
+        for each in writes:
+            units.setdefault(each.unit, []).append(each)
+        return [min(self.facts.unseen(each), key=lambda write: (self.rank(write.entry), write.entry.hash, write.place)) for each in units.values()]
 
-    # Attributes and the level table
+    def _misplaced(self, holding: dict[bytes, Placing]) -> tuple[list[Placing], int]:
+        """Return the writes that are to be set aside first: of cycles, else those without a parent, else those too deep."""
+        above = {unit: {each.parent} for unit, each in holding.items()}
+        in_cycles = {unit for unit in holding if unit in reached(above, unit)}
+        worst: dict[tuple[bytes, int], Placing] = {}
+        for unit in in_cycles:
+            cycle = [holding[each] for each in {unit} | reached(above, unit) if each in in_cycles]
+            most_junior = max(cycle, key=lambda write: (self.rank(write.entry), write.entry.hash, write.place))
+            worst[most_junior.change.key] = most_junior
+        if worst:
+            return list(worst.values()), IN_A_CYCLE
+        orphans = [each for each in holding.values() if each.parent != self.held.root and each.parent not in holding]
+        if orphans:
+            return orphans, IN_A_CYCLE
+        return [each for unit, each in holding.items() if len(reached(above, unit)) == DEPTH_MAX + 1], TOO_DEEP
 
-    def _write(self, changes: list[Change]) -> None:
-        for each in changes:
-            author, concerned, wrong = self.author(each.entry), b"", 0
-            if each.kind == FORM:
-                self.forms.append(each)
-                continue
+    # What units are called, and the level table
+
+    def _say(self, standing: list[Change]) -> None:
+        for unit, change in self.creations.items():
+            payload = change.payload
+            for attribute, name in ((CODE, "code"), (NAME, "name"), (LEVEL, "level")):
+                self._write(unit, Write(attribute, payload["effective"], payload[name], change.entry, change.place, True))
+        for each in standing:
+            payload = each.payload
             if each.kind == UNIT_SET:
-                concerned = each.payload["unit"]
-                wrong = self._judge_control(author, concerned)
-            else:
-                concerned = author.unit if author else self.held.admitted[each.entry.header["author"]].unit
-                wrong = self._judge_control(author, self.held.root)
-            if wrong:
-                self.verdicts.append(Verdict(each.entry, each.place, wrong, concerned))
+                self._write(payload["unit"], Write(payload["attribute"], payload["effective"], payload["value"], each.entry, each.place))
             elif each.kind == LEVEL_TABLE:
                 self.level_tables.append(each)
-            else:
-                payload = each.payload
-                self.units[concerned].writes.append(Write(payload["attribute"], payload["effective"], payload["value"], each.entry, each.place))
+        self.forms += [each for changes in self.facts.changes.values() for each in changes if each.kind == FORM]
 
-    def has_seen(self, later: Entry, earlier: Entry) -> bool:
-        """Say whether `later` has seen `earlier`, another entry (4.1)."""
-        key, upto = later.log, later.header["seq"] - 1
-        while True:
-            if earlier.log == key and earlier.header["seq"] <= upto:
-                return True
-            log = self.held.logs.get(key, [])
-            continued = log[0].header["continues"] if log else None
-            if not continued:
-                break
-            key, upto = log_key(continued), continued["seq"]
-        return any(log_key(ref) == earlier.log and earlier.header["seq"] <= ref["seq"] for ref in later.header["seen"])
+    def _write(self, unit: bytes, write: Write) -> None:
+        if unit in self.units:
+            self.units[unit].writes.append(write)
 
     def overtakes(self, later: tuple[Entry, int], earlier: tuple[Entry, int]) -> bool:
-        """Say whether the write of one register at an entry and place has seen another; two that claim it of one another have not."""
-        if earlier[0] is later[0]:
-            return earlier[1] < later[1]
-        return self.has_seen(later[0], earlier[0]) and not self.has_seen(earlier[0], later[0])
+        """Say whether a write at an entry and place has seen another."""
+        return self.facts.overtakes(later, earlier)
 
     def counting(self, writes: Sequence[Write]) -> list[Write]:
         """Return the writes of a register that count: of each log the latest unit-set, and the creation's (5.2)."""
@@ -284,13 +196,7 @@ class Tree:
 
     def standing(self, writes: Sequence[Write]) -> list[Write]:
         """Return the writes of a register that no other has seen, the one that holds first: the most senior author's, then the lower hash."""
-        count = self.counting(writes)
-        heads = [each for each in count if not any(self.overtakes((other.entry, other.place), (each.entry, each.place)) for other in count)]
-        return sorted(heads or count, key=lambda each: (self._rank(each.entry), each.entry.hash))
-
-    def _rank(self, entry: Entry) -> tuple[Any, ...]:
-        author = self.author(entry)
-        return author.rank if author else (99,)
+        return sorted(self.facts.unseen(self.counting(writes)), key=lambda each: (self.rank(each.entry), each.entry.hash))
 
     def there(self, unit: bytes, day: int) -> bool:
         """Say whether a unit that stands, and all above it, had begun by a day."""
@@ -309,7 +215,7 @@ class Tree:
             return 0 if attribute == LEVEL and unit == self.held.root else None
         return best.value
 
-    # Lines and entitlement
+    # Lines of today
 
     def above(self, unit: bytes) -> list[bytes]:
         """Return the units above one that stands, the parent first."""
@@ -320,63 +226,9 @@ class Tree:
         return line
 
     def under(self, unit: bytes, upper: bytes) -> bool:
-        """Say whether `unit` is `upper` or stands below it."""
+        """Say whether `unit` is `upper` or stands below it today."""
         return unit == upper or upper in self.above(unit)
 
-    def may_hold_log(self, unit: bytes, key: LogKey, line: Sequence[bytes] = ()) -> bool:
-        """Say whether a node of `unit` may hold a log; `line` is what a newcomer was told in the answer to its join."""
-        if key[1] == RECOVERY:
-            return True
-        author = self.nodes.get(key[0])
-        if author is None:
-            return False
-        if unit not in self.units:
-            return key[1] == DIRECTIVE and (author.unit == self.held.root or author.unit in line)
-        return self.under(author.unit, unit) or key[1] == DIRECTIVE and self.under(unit, author.unit)
-
-    def may_hold_body(self, unit: bytes, header: Fields, line: Sequence[bytes] = ()) -> bool:
-        """Say whether a node of `unit` may hold the body of an entry."""
-        if not self.may_hold_log(unit, log_key(header, "author"), line):
-            return False
-        if header["class"] == CONTROL:
-            return True
-        if unit not in self.units:
-            return False
-        author = self.nodes[header["author"]].unit
-        if header["class"] != RECORD:
-            return unit == author or unit in self.above(author) or self._selected(unit, author, header["audience"])
-        concerned = header["audience"][0]["unit"]
-        if unit in (concerned, author):
-            return True
-        if header["kind"] != REPORT:
-            return unit in self.above(concerned) or unit in self.above(author)
-        if unit not in self.above(concerned) or header["reach"] == PRIVATE:
-            return False
-        line = self.above(concerned)
-        return header["reach"] == 0 or all(self._level(each) >= header["reach"] for each in line[: line.index(unit) + 1])
-
-    def _level(self, unit: bytes) -> int:
-        level: int = self.shown(unit, LEVEL)
-        return level
-
-    def _selected(self, unit: bytes, author: bytes, audience: list[Fields]) -> bool:
-        for term in audience:
-            base, scope = term["unit"], term["scope"]
-            passes = self.under(unit, author) and unit != author
-            if scope < 2:
-                if unit == base or scope == 1 and self.under(unit, base) or passes and unit in self.above(base):
-                    return True
-                continue
-            meant = [each for each in self.units if self.under(each, base) and self._level(each) == scope - 2]
-            if unit in meant or passes and any(unit in self.above(each) for each in meant):
-                return True
-        return False
-
-    def may_hold_receipt(self, unit: bytes, holder: bytes, key: LogKey) -> bool:
-        """Say whether a node of `unit` may hold the receipt of one node for a log: only on the path between the two units."""
-        if holder not in self.nodes or key[0] not in self.nodes:
-            return False
-        first, second = self.nodes[holder].unit, self.nodes[key[0]].unit
-        lower, upper = (first, second) if self.under(first, second) else (second, first)
-        return self.under(lower, upper) and self.under(lower, unit) and self.under(unit, upper)
-
+    def erased(self, entry: Entry) -> bool:
+        """Say whether the body of an entry is nobody's any more."""
+        return any(ref == entry.ref for ref in self.judge.erased)

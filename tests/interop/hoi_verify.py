@@ -30,7 +30,7 @@ class Rejected(Exception):
         self.reason = reason
 
 
-@dataclass
+@dataclass(eq=False)
 class Entry:
     """An entry whose header is verified; `salt` and `body` once they are."""
 
@@ -75,6 +75,7 @@ class Holdings:
     parts: dict[tuple[LogKey, int], tuple[bytes, bytes]] = field(default_factory=dict)  # the salt and the bytes of a body begun
     receipts: dict[LogKey, dict[bytes, tuple[bytes, bytes, Fields]]] = field(default_factory=dict)
     forks: list[Entry] = field(default_factory=list)
+    beside: dict[bytes, Entry] = field(default_factory=dict)  # by hash: entries of branches that had to make room for another
     admitted: dict[bytes, Admitted] = field(default_factory=dict)
     changed: int = 0  # rises with every body of class control that came: what the tree is made from
 
@@ -116,6 +117,7 @@ class Holdings:
         """Keep another header at a seq held, as evidence."""
         if all(known.hash != entry.hash for known in self.forks):
             self.forks.append(entry)
+            self.changed += 1
 
     def check_header(self, header_bytes: bytes, signature: bytes) -> Entry:
         """Return an entry whose header is read and signed by its author; its place in the chain is not judged here."""
@@ -142,6 +144,8 @@ class Holdings:
                 return False
             self.note_fork(entry)
             raise Rejected(FORK, "another header at a seq that is held")
+        if entry.hash in self.beside:
+            raise Rejected(FORK, "of a branch that had to make room")
         if seq != len(held) + 1:
             raise Rejected(GAP, "does not follow the head")
         if entry.header["prev"] != (held[-1].hash if held else b""):
@@ -156,6 +160,42 @@ class Holdings:
     def append(self, entry: Entry) -> None:
         """Keep an entry that was checked."""
         self.logs.setdefault(entry.log, []).append(entry)
+
+    def make_room(self, key: LogKey, seq: int, wanted: bytes = b"") -> None:
+        """Put what is held of a log from a fork on beside, and what was put there of the branch that `wanted` (a short hash) stands on in its place."""
+        chain = self._branch_beside(key, wanted)
+        seq = chain[0].header["seq"] if chain else seq  # of forks within a fork the one where the two branches part
+        fallen, self.logs[key] = self.logs[key][seq - 1 :], self.logs[key][: seq - 1]
+        for each in chain:
+            del self.beside[each.hash]
+            self.append(each)
+            if each.body is not None:
+                self.keep_body(each, each.salt, each.body)
+        self.beside.update({each.hash: each for each in fallen})
+        if fallen:
+            self.note_fork(fallen[0])
+        self.changed += 1
+
+    def keep_beside(self, entry: Entry) -> Entry:
+        """Keep an entry that was checked, of a branch that may lead to one that was pinned; return what is kept, as it may be here already."""
+        known = self.beside.setdefault(entry.hash, entry)
+        if known.body is None and entry.body is not None:
+            known.salt, known.body = entry.salt, entry.body
+        self.changed += 1
+        return known
+
+    def _branch_beside(self, key: LogKey, wanted: bytes) -> list[Entry]:
+        entry = next((each for each in self.beside.values() if each.log == key and each.hash[:16] == wanted), None)
+        chain: list[Entry] = []
+        while entry is not None:
+            chain.insert(0, entry)
+            entry = self.beside.get(entry.header["prev"])
+        log = self.logs[key]
+        if chain and chain[0].header["seq"] > 1 and chain[0].header["prev"] not in {each.hash for each in log}:
+            return []  # what comes before it is not here any more
+        while chain and (after := next((each for each in self.beside.values() if each.header["prev"] == chain[-1].hash), None)):
+            chain.append(after)
+        return chain
 
     def keep_body(self, entry: Entry, salt: bytes, body: bytes) -> None:
         """Keep a body that was checked; the admissions in it make their nodes' keys known."""
@@ -207,7 +247,7 @@ class Holdings:
         self.keep_body(entry, item["salt"], whole)
 
     def check_receipt(self, receipt: bytes, signature: bytes) -> Fields:
-        """Return a receipt that its holder, an admitted node, signed, and that contradicts no entry held."""
+        """Return a receipt that its holder, an admitted node, signed; of a forked log it may speak of another branch than the one held."""
         try:
             item = hoi_formats.RECEIPT.decode(receipt)
         except SetAside:
@@ -221,9 +261,6 @@ class Holdings:
             hoi_formats.verify_receipt(receipt, signature, self.association, holder.signing_key)
         except Refused as error:
             raise Rejected(BAD_SIGNATURE, str(error)) from error
-        entry = self.entry(log_key(item), item["seq"])
-        if entry is not None and entry.hash[:16] != item["hash"]:
-            raise Rejected(FORK, "a receipt for another entry than the one held")
         return item
 
     def add_receipt(self, receipt: bytes, signature: bytes, by_holder: bool) -> bool:
@@ -260,7 +297,7 @@ def core_id(association: bytes, core: Fields) -> bytes:
 
 def admissions(entry: Entry) -> Iterator[Fields]:
     """Yield the cores of the admissions in a control body that stand in a log of the inviter they name."""
-    body = body_of(entry)
+    body = body_of(entry) if entry.header["class"] == hoi_formats.CONTROL else None
     for change in body["changes"] if body else []:
         if change["kind"] == 7 and isinstance(change["payload"], dict) and change["payload"]["core"]["inviter"] == entry.header["author"]:
             yield change["payload"]["core"]

@@ -266,7 +266,7 @@ def receipt() -> Fields:
 
 
 def items() -> list[Fields]:
-    """Return an entry with its body, one without, and a part of a body."""
+    """Return an entry with its body, one without, a part of a body, evidence, and two offers."""
     body = hoi_formats.BODY.encode(record_body())
     head = hoi_formats.HEADER.encode(header(2, body))
     signature = hoi_crypto.sign(octets("author"), "header", ASSOCIATION, head)
@@ -276,6 +276,8 @@ def items() -> list[Fields]:
         {"type": 1, "header": head, "signature": signature, "salt": b"", "body": b""},
         {"type": 2, **log, "salt": octets("salt"), "offset": 65_536, "part": b"part"},
         {"type": 3, "header": head, "signature": signature, "own": True},
+        {"type": 4, **log, "of": None},
+        {"type": 4, **log, "of": ref(octets("author", 16), 1, 40)},
     ]
 
 

@@ -565,7 +565,7 @@ class Rules(unittest.TestCase):
         self.refuses(MESSAGE, plain, [{"raw_bytes": plain["raw_bytes"] + 1}])
         self.refuses(MESSAGE, receipts, [{"receipts": receipts["receipts"] * 129}, {"receipts.0.signature": bytes(63)}])
         self.refuses(MESSAGE, progress, [{"bytes": -1}])
-        self.refuses(MESSAGE, refused, [{"reason": 0}, {"reason": 9}, {"kind": 0}, {"epoch": bytes(9)}])
+        self.refuses(MESSAGE, refused, [{"reason": 0}, {"reason": 10}, {"kind": 0}, {"epoch": bytes(9)}])
         self.refuses(MESSAGE, bye, [{"reason": 6}])
         self.refuses(MESSAGE, join, [{"version": 2}, {"suite": 2}, {"secret": bytes(16)}, {"signature": b""}])
         self.refuses(MESSAGE, joined, [{"line": [octets("root", 16)] * 2}, {"line": [octets("unit", 16), octets("root", 16)]}])
