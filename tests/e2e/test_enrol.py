@@ -3,22 +3,26 @@
 
 1 minute    from a shell: invite, join with the one line, a figure counted above, in well under a minute
 2 telephone the token said wrongly: the wrong group is named in both languages, and nothing is used up
-3 again     the line cut after each byte that goes up and each that comes down: repeating the command ends in one node
+3 again     the line cut in the middle and at the end of every message of an enrolment, either way, and of the first exchange: repeating the command always ends enrolled, once
 4 many      up to four addresses: each is tried in turn, and all are remembered
-5 clocks    the new office's clock at 1970 and at 2040: it joins all the same
+5 clocks    a commune's clock at 1970 and one at 2040: they join, report, are rolled up at every level and get their letters; the district's `status` names both
 6 crowd     more joins than are looked at: the rest is told "busy", and an honest office gets in soon after
 7 files     an office without a line: request and admission; a wrong, altered or other office's file is refused, and leaves nothing
 8 dead      a PC dies: an empty directory, one token, and everything that the unit ever sent up is back, as it was signed
 9 dead      the same by two files: before any line
 10 second   two PCs of one unit, the second invited by the first: both hold what either wrote
 """
+import concurrent.futures
+import glob
 import json
 import os
 import re
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -28,11 +32,11 @@ sys.dont_write_bytecode = True
 import hoi_link  # noqa: E402
 import hoi_messages  # noqa: E402
 from hoi_node import Node  # noqa: E402
-from tree import BIN, Office, Refused, Tree, wait  # noqa: E402
+from tree import BIN, Office, Refused, sanitized, Tree, wait  # noqa: E402
 
 FORMS = os.path.join(HERE, "..", "..", "tools", "forms")
 UNITS = [("54", "VN", 1, "Tỉnh Phú Yên"), ("560", "54", 2, "Huyện Sơn Hòa"), ("22165", "560", 3, "Thị trấn Củng Sơn"), ("22168", "560", 3, "Xã Phước Tân"),
-         ("22171", "560", 3, "Xã Sơn Hội"), ("22174", "560", 3, "Xã Sơn Định")]
+         ("22171", "560", 3, "Xã Sơn Hội"), ("22174", "560", 3, "Xã Sơn Định"), ("22177", "560", 3, "Xã Sơn Long"), ("22180", "560", 3, "Xã Cà Lúi")]
 BUSY, ADDRESS_BURST, ADDRESS_SECOND = 5, 64, 5
 
 
@@ -74,22 +78,25 @@ def listens(office):
 
 
 class Cut:
-    """A proxy that forwards whole chunks, and ends both connections after the nth byte of a direction."""
+    """A proxy that ends both connections of one line after so many bytes of one way; `seen`: where each message that passed ended, by way."""
 
-    def __init__(self, port):
-        self.port, self.limit, self.seen = port, {}, {"up": 0, "down": 0}
+    def __init__(self, port, **limit):
+        self.port, self.limit, self.seen, self.dead = port, limit, {"up": [], "down": []}, False
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"tcp://127.0.0.1:{self.listener.getsockname()[1]}"
         threading.Thread(target=self.accept, daemon=True).start()
 
-    def again(self, **limit):
-        """The next connection is cut there; None: it is not."""
-        self.limit, self.seen = limit, {"up": 0, "down": 0}
+    def mend(self):
+        """From now on nothing is cut."""
+        self.limit, self.dead = {}, False
 
     def accept(self):
         while True:
             try:
                 near, _ = self.listener.accept()
+                if self.dead:  # after a cut the line stays down until it is mended
+                    near.close()
+                    continue
                 far = socket.create_connection(("127.0.0.1", self.port))
             except OSError:
                 return
@@ -97,12 +104,15 @@ class Cut:
                 threading.Thread(target=self.carry, args=(way, source, sink), daemon=True).start()
 
     def carry(self, way, source, sink):
+        passed = 0
         try:
             while data := source.recv(65536):
-                room = self.limit.get(way, 1 << 60) - self.seen[way]
-                self.seen[way] += len(data)
+                room = self.limit.get(way, 1 << 60) - passed
+                passed += len(data)
+                self.seen[way].append(passed)
                 sink.sendall(data[: max(room, 0)])
-                if len(data) > room:
+                if len(data) >= room:
+                    self.dead = True
                     break
         except OSError:
             pass
@@ -154,44 +164,73 @@ def telephone(tree):
     is_no_node(thief)
 
 
-def again(tree):
+def places_to_cut(seen, all_of=True):
+    """Before the first byte, and in the middle and at the end of every message that passed, by way."""
+    places = []
+    for way, ends in seen.items():
+        for begin, end in zip([0, *ends], ends):
+            places += [(way, (begin + end) // 2), (way, end)] if all_of else [(way, (begin + end) // 2)]
+        places.append((way, 0))
+    return places
+
+
+def one_cut(tree, number, way, at):
+    """An office of its own whose line is cut there while it joins, and that repeats the command; some once more, as if the power had gone before the store was made. Its node."""
+    district = tree["560"]
+    proxy = Cut(port_of(district), **{way: at})
+    office = office_of(tree, "22171", f"cut {number}")
+    token = district.hoi("invite", "22171", "--address", proxy.address)
+    cut = subprocess.run([os.path.join(BIN, "hoid"), "--dir", office.dir, "--join", "--wait", "1"], input=token, text=True, capture_output=True, check=False)
+    assert cut.returncode in (0, 3), (way, at, cut)
+    proxy.mend()
+    for _ in range(2 if number % 4 == 0 else 1):
+        for name in ("store.db", "store.db-wal", "store.db-shm"):
+            if os.path.exists(os.path.join(office.dir, name)):
+                os.remove(os.path.join(office.dir, name))
+        office.hoi("join", "-", "--wait", "60", stdin=token)
+    refused(office, 606, "join", "-", stdin=token)
+    assert office.json("form", "list")["forms"]
+    proxy.close()
+    return office.json("status")["node"]["id"]
+
+
+def one_cut_exchange(tree, number, way, at):
+    """The same in the first exchange after it has joined: joined is joined, the rest comes."""
     district = tree["560"]
     proxy = Cut(port_of(district))
-    office = office_of(tree, "22171")
+    office = office_of(tree, "22171", f"cut exchange {number}")
     token = district.hoi("invite", "22171", "--address", proxy.address)
-    proxy.again()  # how much goes over the line when nothing happens, seen with an office that is thrown away
-    probe = office_of(tree, "22171", "probe")
-    subprocess.run([os.path.join(BIN, "hoid"), "--dir", probe.dir, "--join", "--wait", "20"], input=district.hoi("invite", "22174", "--address", proxy.address),
-                   text=True, capture_output=True, check=True)
-    whole = dict(proxy.seen)
-    tries, cuts = 0, [("up", at) for at in range(0, whole["up"] + 60, 60)] + [("down", at) for at in range(0, whole["down"] + 60, 60)]
-    for way, at in cuts:
-        proxy.again(**{way: at})
-        result = subprocess.run([os.path.join(BIN, "hoid"), "--dir", office.dir, "--join", "--wait", "1"], input=token, text=True, capture_output=True)
-        tries += 1
-        assert result.returncode in (0, 3), (way, at, result)
-        assert len(nodes_of(district, "22171")) <= 1, (way, at)
-        if result.returncode == 0:  # as if the power had gone before its store was made: it asks again with the same key
-            for name in ("store.db", "store.db-wal", "store.db-shm"):
-                if os.path.exists(os.path.join(office.dir, name)):
-                    os.remove(os.path.join(office.dir, name))
-    proxy.again()
-    office.hoi("join", "-", "--wait", "20", stdin=token)
-    assert len(nodes_of(district, "22171")) == 1
-    refused(office, 606, "join", "-", stdin=token)
-    exchange = 0
-    for at in range(0, 12000, 400):  # and the first exchange: joined is joined, the rest comes
-        proxy.again(down=at)
-        try:
-            office.hoi("sync", "--wait", "1")
-        except Refused as error:
-            assert error.status == 3, error
-        exchange += 1
-    proxy.again()
-    office.hoi("sync", "--wait", "20")
+    subprocess.run([os.path.join(BIN, "hoid"), "--dir", office.dir, "--join", "--wait", "60"], input=token, text=True, capture_output=True, check=True)
+    proxy.limit = {way: at}
+    try:
+        office.hoi("sync", "--wait", "1")
+    except Refused as error:
+        assert error.status == 3, error
+    proxy.mend()
+    office.hoi("sync", "--wait", "60")
     assert office.json("form", "list")["forms"]
-    print(f"  {tries} joins cut within {whole['up']} bytes up and {whole['down']} down, {exchange} first exchanges: one node")
     proxy.close()
+    return office.json("status")["node"]["id"]
+
+
+def again(tree):
+    district = tree["560"]
+    before = set(nodes_of(district, "22171"))
+    proxy, probe = Cut(port_of(district)), office_of(tree, "22171", "probe")  # how much goes over the line when nothing happens
+    token = district.hoi("invite", "22171", "--address", proxy.address)
+    subprocess.run([os.path.join(BIN, "hoid"), "--dir", probe.dir, "--join", "--wait", "60"], input=token, text=True, capture_output=True, check=True)
+    joining = {way: list(ends) for way, ends in proxy.seen.items()}
+    proxy.seen.update(up=[], down=[])
+    probe.hoi("sync", "--wait", "60")
+    exchange = {way: list(ends) for way, ends in proxy.seen.items()}
+    proxy.close()
+    assert len(joining["up"]) >= 4 and len(joining["down"]) >= 4, f"greeting, hello or welcome, initiate or ready, join or joined: {joining}"
+    tries = [(one_cut, *place) for place in places_to_cut(joining)] + [(one_cut_exchange, *place) for place in places_to_cut(exchange, False)]
+    with concurrent.futures.ThreadPoolExecutor(6) as threads:
+        nodes = list(threads.map(lambda item: item[1][0](tree, item[0], *item[1][1:]), enumerate(tries)))
+    made = set(nodes_of(district, "22171")) - before
+    assert len(made) == 1 + len(tries) and set(nodes) < made, f"{len(tries)} offices, {len(made) - 1} nodes"
+    print(f"  {len(tries)} lines cut, at every message of {joining['up'][-1]} bytes up and {joining['down'][-1]} down and of the first exchange: one node each")
 
 
 def many(tree):
@@ -207,17 +246,47 @@ def many(tree):
     refused(district, 605, "invite", "22174", *["--address", good] * 5)
 
 
+def clock_library():
+    """What gives a process another clock. It reads the monotonic one unchanged, as the kernel does when somebody sets the date."""
+    found = sorted(glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1"))
+    assert found, "faketime is not installed: tools/packages test"
+    runtime = subprocess.run(["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True).stdout.split() if sanitized() else []
+    return " ".join(runtime + found[:1])  # a sanitizer's own library wants to be the first
+
+
+def named_clocks(office):
+    return sorted((each["unit"]["code"], time.gmtime(each["time"]).tm_year) for each in office.json("status")["clocks"])
+
+
 def clocks(tree):
-    district = tree["560"]
-    library = next((path for path in ("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",) if os.path.exists(path)), None)
-    if library is None:
-        print("  libfaketime is not installed: only the store's tests have looked at clocks")
-        return
-    for at in ("@1970-01-02 00:00:00", "@2040-01-01 00:00:00"):
-        office = office_of(tree, "22174", "clock" + at[1:5])
+    district, library = tree["560"], clock_library()
+    offices = {}
+    for code, at in (("22177", "@1970-01-02 00:00:00"), ("22180", "@2040-01-01 00:00:00")):
+        office = offices[code] = office_of(tree, code)
         office.environment.update(LD_PRELOAD=library, FAKETIME=at, FAKETIME_DONT_FAKE_MONOTONIC="1")
-        office.hoi("join", "-", stdin=district.hoi("invite", "22174"))
-        assert office.json("form", "list")["forms"]
+        office.hoi("join", "-", stdin=district.hoi("invite", code))
+        listens(office)
+        assert time.gmtime(office.json("status")["time"]).tm_year == int(at[1:5]), "its clock is not set"
+        office.hoi("put", "members", "2025-Q1", "members_total=31", "members_new=3")
+        for above in ("560", "54", "VN"):
+            value = lambda above=above, code=code: tree[above].json("rollup", "members", "2025-Q1", "--unit", code)["fields"]["members_total"]
+            wait(lambda value=value: value()["value"] == "31" and value()["contested"] == 0, 30, f"the figure of {code} to be rolled up at {above}")
+        district.hoi("send", "--to", code, "--title", "Về đồng hồ")
+        wait(lambda office=office: [each["title"] for each in office.json("inbox")["documents"]] == ["Về đồng hồ"], 30, f"a letter at {code}")
+    assert named_clocks(district) == [("22177", 1970), ("22180", 2040)], district.json("status")["clocks"]
+    shown = " ".join(district.hoi("status").split())
+    assert "Doubtful clocks" in shown and all(f"{code} " in shown.split("Doubtful clocks")[1] for code in offices), shown
+    assert [each["own"] for each in offices["22177"].json("status")["clocks"]] == [True], "its own users are not told"
+    for code, office in offices.items():  # the clock is set right: the next word of it says so
+        office.stop()
+        for name in ("LD_PRELOAD", "FAKETIME", "FAKETIME_DONT_FAKE_MONOTONIC"):
+            del office.environment[name]
+        office.start()
+        office.hoi("put", "members", "2025-Q2", "members_total=32")
+        wait(lambda code=code: code not in [named for named, _ in named_clocks(district)], 30, f"{code} to be in order again")
+        assert not office.json("status")["set_aside"] and office.json("check")["findings"] == []
+    for above in ("560", "54", "VN"):
+        assert not tree[above].json("status")["set_aside"] and named_clocks(tree[above]) == []
 
 
 def crowd(tree):
@@ -303,6 +372,18 @@ def history(office):
     return {"rows": rows, "forms": sorted(form["version"] for form in office.json("form", "list")["forms"]), "inbox": inbox}
 
 
+def signatures(tree, office):
+    """The signature of every entry that the office holds, by the entry's hash, read from a copy of its store while nothing has it open."""
+    with tempfile.TemporaryDirectory(dir=tree.dir) as copy:
+        for name in ("store.db", "store.db-wal"):
+            if os.path.exists(os.path.join(office.dir, name)):
+                shutil.copy(os.path.join(office.dir, name), copy)
+        store = sqlite3.connect(os.path.join(copy, "store.db"))
+        found = dict(store.execute("SELECT hash, signature FROM entry"))
+        store.close()
+    return found
+
+
 def dies_and_comes_back(tree, join):
     """The PC of 22165 dies with all it has; `join` makes a node of an empty directory."""
     district, commune = tree["560"], tree["22165"]
@@ -315,11 +396,14 @@ def dies_and_comes_back(tree, join):
     assert len(before["rows"]) == 2 and before["inbox"] and before["forms"], before
     old = commune.json("status")["node"]["id"]
     commune.kill()
+    signed = signatures(tree, commune)
     shutil.rmtree(commune.dir)
     os.makedirs(commune.dir, mode=0o700)
     join(commune)
     after = history(commune)
     assert after == before, (before, after)
+    back = signatures(tree, commune)
+    assert signed and {entry: back.get(entry) for entry in signed} == signed, "not the original signatures"
     assert commune.json("status")["node"]["id"] != old
     assert commune.json("check")["findings"] == []  # every signature up to the founder's, anew
     listens(commune)

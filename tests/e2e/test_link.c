@@ -98,7 +98,7 @@ static bool serve(struct world *world) {
             world->gone++;
             (void)guard_gone(world->guard, event.fd, &route, key);
         } else if (event.kind == LINK_CHILD_MESSAGE) {
-            guard_heard(world->guard, &event, !event.malformed, os_monotonic_ms());
+            guard_heard(world->guard, &event, !event.malformed);
             world->last = event;
             snprintf(world->text, sizeof world->text, "%.*s", (int)event.message.len, (const char *)event.message.data);
             got = true;

@@ -156,6 +156,18 @@ def persons(place):
     assert not place.office.json("status")["set_aside"]
 
 
+def have_terminals():
+    """A chroot made by hand often has no /dev/pts: it gets one, which stays. Without it there are no pseudo terminals, and what is typed cannot be shown to stay unseen."""
+    try:
+        for end in os.openpty():
+            os.close(end)
+    except OSError as error:
+        os.makedirs("/dev/pts", exist_ok=True)
+        mounted = subprocess.run(["mount", "-t", "devpts", "-o", "newinstance,ptmxmode=0666,mode=0620", "devpts", "/dev/pts"], capture_output=True, text=True, check=False)
+        if mounted.returncode != 0:
+            sys.exit(f"no pseudo terminals here ({error}), and /dev/pts cannot be mounted: {mounted.stderr.strip()}")
+
+
 def typed(place, lines, *args):
     """Runs hoi at a terminal, types lines when asked, returns its exit status and what the terminal showed."""
     child, terminal = pty.fork()
@@ -293,6 +305,7 @@ def dumps(place):
 def main():
     if os.geteuid() != 0:
         sys.exit("needs root: it plays several users of one PC")
+    have_terminals()
     with Tree() as tree:
         tree.found("VN", UNITS, [os.path.join(ROOT, "tools", "forms", "members.json")])
         place = Place(tree)

@@ -38,7 +38,7 @@ class Scene:
         tree.found("VN", UNITS, [os.path.join(FORMS, "members.json")])
         self.centre, self.victim, self.honest = tree["VN"], tree.join("VN", "560"), tree.join("560", "22165")
         wait(lambda: self.honest.json("form", "show", "members"), 20, "the form at the commune")
-        self.tokens = {}
+        self.nodes, self.tokens = {}, {}
         self.evil, self.twin, self.other = self.enrol("evil", "560", "22168"), self.enrol("twin", "560", "22168"), self.enrol("other", "VN", "562")
         for name, node in (("evil", self.evil), ("twin", self.twin), ("other", self.other)):
             hoi_author.put(node, "members", Q1_2025, {"members_total": 10})
@@ -50,7 +50,7 @@ class Scene:
         """A new node of that unit, with what it may hold; its token stays for what it dials with."""
         unit = wait(lambda: self.tree[parent].json("unit", "show", code)["id"], 20, f"{code} at {parent}")
         self.tokens[name] = self.tree[parent].hoi("invite", unit).strip()
-        node = hoi_link.join(self.tokens[name])
+        node = self.nodes[name] = hoi_link.join(self.tokens[name])
         self.sync(node, name)
         return node
 
@@ -65,7 +65,7 @@ class Scene:
 
     def raw(self, name="evil"):
         """A conversation of single frames."""
-        return hoi_hostile.Raw(getattr(self, name), self.tokens[name])
+        return hoi_hostile.Raw(self.nodes[name], self.tokens[name])
 
     def settle(self):
         """A district begun anew, its log's counts with it; all have told one another what they hold."""
@@ -118,7 +118,7 @@ class Scene:
 
     @contextlib.contextmanager
     def attack(self, name, *says, memory_kib=MEMORY_KIB_MAX, disk_kib=DISK_KIB_MAX, takes=False, lines_max=3):
-        """Judges what runs inside it. says: what a line of the log must contain, at least once and at most `lines_max` times each; takes: whether what it
+        """Judges what runs inside it. says: what a line of the log must contain (of a tuple, one of its members), at least once and at most `lines_max` times each; takes: whether what it
         sends may be kept; it is lawful then, and only its cost is judged."""
         process, lines, held = self.victim.process, len(self.log()), None if takes else self.held()
         memory, disk = self.resident_kib(), self.disk_kib()
@@ -146,38 +146,50 @@ class Scene:
             raise Failed(f"{name}: {grown} KiB of memory")
         if stored > disk_kib:
             raise Failed(f"{name}: {stored} KiB of disk")
-        self._judge_log(name, lines, says, lines_max)
+        self._judge_log(name, lines, says, lines_max, 1 + int(time.monotonic() - began) // 60)
         print(f"  {name}: {time.monotonic() - began:.1f} s, memory {grown:+} KiB, disk {stored:+} KiB", flush=True)
 
-    def _judge_log(self, name, before, says, lines_max):
+    def _judge_log(self, name, before, says, lines_max, minutes):
+        def said(what):
+            return [line for line in self.log()[before:] if any(each in line for each in ((what,) if isinstance(what, str) else what))]
+
         for what in says:
-            wait(lambda: any(what in line for line in self.log()[before:]), 5, f"{name}: a line that says {what}")
+            wait(lambda what=what: said(what), 5, f"{name}: a line that says {what}")
         new = self.log()[before:]
         for what in says:
-            count = sum(what in line for line in new)
+            count = len(said(what))
             if count > lines_max:
                 raise Failed(f"{name}: {what} was said {count} times")
         ids = [line.split(" id=")[1].split()[0] for line in new if " id=" in line]
-        flooded = {each: ids.count(each) for each in set(ids) if ids.count(each) > LINES_MAX}
+        flooded = {each: ids.count(each) for each in set(ids) if ids.count(each) > LINES_MAX * minutes}
         if flooded:
             raise Failed(f"{name}: the log was flooded: {flooded}")
 
 
-def run(tests):
-    """Runs the named tests of one file on a scene of its own; a test is a function of the scene."""
+def run_on(tree, scene, tests):
+    """Runs tests on a scene; the names of those that failed."""
     failed = []
-    with Tree() as tree:
-        scene = Scene(tree)
-        for test in tests:
-            print(test.__name__, flush=True)
+    for test in tests:
+        print(test.__name__, flush=True)
+        try:
             scene.settle()
-            try:
-                test(scene)
-            except Exception as error:  # pylint: disable=broad-except
-                failed.append(test.__name__)
-                print(f"FAILED {test.__name__}: {type(error).__name__}: {error}", flush=True)
-        tree.keep = bool(failed)
-        if not failed and scene.victim.json("check")["findings"]:
-            failed.append("check")
-    print(f"{len(tests) - len(failed)} passed, {len(failed)} failed {' '.join(failed)}")
-    sys.exit(1 if failed else 0)
+            test(scene)
+        except Exception as error:  # pylint: disable=broad-except
+            failed.append(test.__name__)
+            print(f"FAILED {test.__name__}: {type(error).__name__}: {error}", flush=True)
+    tree.keep = bool(failed)
+    if not failed and scene.victim.json("check")["findings"]:
+        failed.append("check")
+    return failed
+
+
+def run(tests, kind=Scene, alone=()):
+    """Runs the named tests of one file, or those of them that the command line names. A test is a function of the scene; `alone`: those that leave it so that no other could go on there."""
+    groups = [[test for test in group if not sys.argv[1:] or test.__name__ in sys.argv[1:]] for group in (tests, *[[test] for test in alone])]
+    failed = []
+    for group in filter(None, groups):
+        with Tree() as tree:
+            failed += run_on(tree, kind(tree), group)
+    count = sum(map(len, groups))
+    print(f"{count - len(failed)} passed, {len(failed)} failed {' '.join(failed)}")
+    sys.exit(1 if failed or count == 0 else 0)

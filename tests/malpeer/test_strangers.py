@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Goal: who has no admitted key gets nothing and costs nothing, whatever it sends (D1 to D4, E1, token replay)."""
 import os
+import random
 import secrets
 import socket
 import struct
@@ -10,6 +11,9 @@ from hoi_node import Node
 from nacl.public import PrivateKey
 
 SILENT = 2000
+GREETINGS = int(os.environ.get("HOI_GREETINGS", "4000"))  # a million for a long run
+SEED = int(os.environ.get("HOI_SEED", "1"))
+AT_ONCE = 100
 CONNECTION_KIB_MAX = 32  # what one silent connection may hold while it stands
 
 GREETING = b"\xff" + bytes(8) + b"\x7f"
@@ -53,9 +57,40 @@ def port_scanner(scene):
             connection.close()
 
 
+def greeting_like(generator):
+    """Some bytes that begin as a conversation might: noise, or a good greeting and commands with a few bytes of them changed, cut off anywhere."""
+    command = generator.choice((b"\x04\xc8\x05HELLO" + generator.randbytes(194), b"\x04\x19\x05READY" + generator.randbytes(19), b"\x06" + generator.randbytes(40),
+                                b"\x02" + generator.randbytes(30), b"\x00\x05" + generator.randbytes(5), generator.randbytes(100)))
+    if generator.random() < 0.3:
+        return generator.randbytes(generator.randrange(1, 300))
+    data = bytearray(GREETING + bytes([generator.randrange(6), generator.randrange(4)]) + generator.choice((b"CURVE", b"NULL", b"PLAIN", b"GSSAPI")).ljust(20, b"\0") +
+                     bytes([generator.randrange(2)]) + bytes(31) + command)
+    for _ in range(generator.randrange(4)):
+        data[generator.randrange(len(data))] = generator.randrange(256)
+    return bytes(data[: generator.randrange(1, len(data) + 1)])
+
+
+def random_greetings(scene):
+    """D4: whatever a stranger begins with, the library neither ends the process nor keeps anything of it."""
+    generator, port = random.Random(SEED), scene.port()
+    with scene.attack(f"{GREETINGS} random greetings (seed {SEED})", "id=stranger_gone", lines_max=30 + GREETINGS // 1000):
+        for _ in range(0, GREETINGS, AT_ONCE):
+            crowd = []
+            for _ in range(AT_ONCE):
+                connection = socket.create_connection(("127.0.0.1", port))
+                crowd.append(connection)
+                try:
+                    connection.sendall(greeting_like(generator))
+                except ConnectionError:
+                    pass
+            for connection in crowd:
+                connection.close()
+        wait(lambda: len(os.listdir(f"/proc/{scene.victim.process.pid}/fd")) < 100, 30, "the descriptors to be free again")
+
+
 def huge_frame_before_any_key(scene):
     """D1: 300 MiB are announced in a command before a key was shown, and come."""
-    with scene.attack("a frame of 300 MiB before the handshake", "id=stranger_gone"):
+    with scene.attack("a frame of 300 MiB before the handshake", ("id=stranger_gone", "reason=unknown_and_loud")):  # by the library, or by the guard before it
         connection = socket.create_connection(("127.0.0.1", scene.port()))
         connection.settimeout(60)
         connection.sendall(GREETING + b"\x03\x00CURVE" + bytes(15) + b"\x00" + bytes(31) + b"\x06" + struct.pack(">Q", 300 << 20))
@@ -139,7 +174,7 @@ def new_node(scene):
 
 
 # The frame first: the log tells of so many strangers a minute, and it is to tell of this one.
-TESTS = (huge_frame_before_any_key, other_protocols, port_scanner, thousands_of_silent_connections, unknown_key, stolen_routing_id, token_replay)
+TESTS = (huge_frame_before_any_key, other_protocols, port_scanner, random_greetings, thousands_of_silent_connections, unknown_key, stolen_routing_id, token_replay)
 
 if __name__ == "__main__":
     run(TESTS)
