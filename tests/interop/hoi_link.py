@@ -16,7 +16,9 @@ from hoi_shape import Fields
 from hoi_verify import Rejected
 
 CONTEXT = zmq.Context()
+SEND_MS = 20_000
 BUSY = 4  # a machine that has other things to do may take so many times as long as is allowed here
+CONTEXT.sndtimeo = SEND_MS  # a socket whose handshake was refused has nowhere to send to, and would wait for it for ever
 
 
 class NotJoined(Exception):
@@ -40,8 +42,11 @@ class Line:
         self.socket.connect(address)
 
     def send(self, frame: bytes) -> None:
-        """Queue one frame."""
-        self.socket.send(frame)
+        """Queue one frame; raise Closed where the other side has refused the connection."""
+        try:
+            self.socket.send(frame)
+        except zmq.Again as gone:
+            raise Closed(0, "no connection to send over") from gone
 
     def receive(self, seconds: float) -> Optional[bytes]:
         """Return the next frame, None where none comes in time; a message of several parts is an error."""

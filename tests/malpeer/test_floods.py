@@ -12,7 +12,7 @@ import zmq
 from tree import BIN
 from hoi_hostile import Forger, packed
 from hoi_node import Node
-from hoi_session import Session
+from hoi_session import Closed, Session
 from hoi_verify import core_id
 
 UNADMITTED_ENTRIES = 1000
@@ -172,13 +172,16 @@ def endless(scene, part_bytes):
 
 
 def denied(scene, node, name):
-    """Is the key shut out? Its handshake is refused then: nothing comes back."""
+    """Is the key shut out? Its handshake is refused then: nothing comes back, and once that is known nothing can be sent."""
     line, hellos = scene.line(node, name), []
     Session(node, node.inviter, hellos.append).start()
-    line.send(hellos[0])
-    answer = line.receive(2)
-    line.close()
-    return answer is None
+    try:
+        line.send(hellos[0])
+        return line.receive(2) is None
+    except Closed:
+        return True
+    finally:
+        line.close()
 
 
 def an_endless_message(scene):
